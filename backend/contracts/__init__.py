@@ -1,0 +1,1 @@
+"""What comes in, and answers that are not a row: one module a resource."""

@@ -1,0 +1,28 @@
+"""What comes in for log-in and refresh, and the tokens that go out."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from backend.contracts.text import Name, Password
+
+
+class Login(Struct, forbid_unknown_fields=True, frozen=True):
+    """Any text may be tried as an address: what is none is unknown, and told so in the same words."""
+
+    email: Annotated[str, Meta(max_length=254, examples=["ada@example.com"])]
+    password: Password
+    device_name: Name | None = None
+
+
+class Refresh(Struct, forbid_unknown_fields=True, frozen=True):
+    refresh_token: Annotated[str, Meta(max_length=512)]
+
+
+class Tokens(Struct, frozen=True):
+    """`expires_in` in seconds, of the access token."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: str

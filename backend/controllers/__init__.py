@@ -1,0 +1,1 @@
+"""The routes: one controller a resource, a line or two a method."""

@@ -1,0 +1,34 @@
+"""Whether the process lives, and whether it is ready for traffic."""
+
+from typing import Literal
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from msgspec import Struct
+
+from backend.database.probe import Probe
+
+
+class Live(Struct, frozen=True):
+    status: Literal["ok"]
+
+
+class Ready(Struct, frozen=True):
+    status: Literal["ready", "unready"]
+
+
+class HealthController(Controller):
+    path = "/health"
+    tags = ["Service"]
+
+    @get("/live", exclude_from_auth=True)
+    async def live(self) -> Live:
+        """Whether the process answers. Touches nothing."""
+        return Live("ok")
+
+    @get("/ready", exclude_from_auth=True)
+    async def ready(self, probe: NamedDependency[Probe]) -> Response[Ready]:
+        """Whether to send traffic here: 503 while the database is away, its schema is too old, or we drain."""
+        if probe.ready:
+            return Response(Ready("ready"))
+        return Response(Ready("unready"), status_code=503, headers={"Retry-After": "1"})

@@ -1,0 +1,55 @@
+"""Log-in, refresh and log-out."""
+
+from typing import Annotated
+
+from litestar import Controller, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, QueryParameter
+
+from backend.contracts.login import Login, Refresh, Tokens
+from backend.errors import InvalidCredentials, InvalidRefreshToken, TooManyAttempts
+from backend.services.logins import Logins
+from backend.services.origins import Origin
+from queries import sessions
+from queries._fetch import Conn
+from queries.sessions import Scope
+
+
+class LoginController(Controller):
+    tags = ["Log-in"]
+
+    @post("/login", exclude_from_auth=True, status_code=200, raises=[InvalidCredentials, TooManyAttempts])
+    async def login(
+        self,
+        conn: NamedDependency[Conn],
+        logins: NamedDependency[Logins],
+        origin: NamedDependency[Origin],
+        data: JSONBody[Login],
+    ) -> Tokens:
+        """Log in with e-mail address and password."""
+        return await logins.login(conn, data, origin)
+
+    @post(
+        "/login/refresh",
+        exclude_from_auth=True,
+        status_code=200,
+        raises=[InvalidRefreshToken, TooManyAttempts],
+    )
+    async def refresh(
+        self,
+        conn: NamedDependency[Conn],
+        logins: NamedDependency[Logins],
+        origin: NamedDependency[Origin],
+        data: JSONBody[Refresh],
+    ) -> Tokens:
+        """Exchange a refresh token for new tokens. It can be used once."""
+        return await logins.refresh(conn, data.refresh_token, origin)
+
+    @post("/logout", status_code=204)
+    async def logout(
+        self,
+        conn: NamedDependency[Conn],
+        scope_of: Annotated[Scope, QueryParameter(name="scope", description="Which sessions end.")] = "local",
+    ) -> None:
+        """End this session, all the others, or all."""
+        await sessions.end_mine(conn, scope_of)

@@ -1,0 +1,81 @@
+"""Which new passwords are refused: those of a wrong length, and those that are guessed first.
+
+The rules are those of NIST SP 800-63B-4, section 3.1.1.2, and of ASVS 5.0, 6.2. A password is compared as a
+whole and without regard to case, never by words that merely occur in it; any characters will do.
+"""
+
+import gzip
+import re
+import string
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Final, Literal
+
+type Weakness = Literal["too_short", "too_long", "context_word", "common_password"]
+
+MAX_BYTES: Final = 1024
+SERVICE_WORDS: Final = ("lodestar",)
+
+_LEAST_CONTEXT_WORD: Final = 3
+_LEAST_REPEATED: Final = 8
+_PADDING: Final = dict.fromkeys(map(ord, string.digits + string.punctuation + string.whitespace))
+
+
+def password_bytes(password: str) -> bytes:
+    """The password exactly as received, as UTF-8: not cut, not folded, not normalised (ASVS 6.2.8).
+
+    Lone surrogates, which JSON can express and UTF-8 cannot, keep the three bytes they would have.
+    """
+    return password.encode(errors="surrogatepass")
+
+
+def refuse_weak(password: str, *, min_length: int, context: Sequence[str]) -> Weakness | None:
+    """Why the password may not be set, or None. `min_length` counts code points; at most 1,024 bytes fit.
+
+    `context` is what is tried first for this account: its e-mail address or the part before the @, its
+    owner's name (ASVS 6.2.11); the service's own name is always added. A password is refused that consists of
+    such words, of three code points or more, and otherwise only of digits, ASCII punctuation and blanks.
+
+    It is common (ASVS 6.2.4, 6.2.12) when it is in the packaged list, when it is an entry of it said more
+    than once, the last time perhaps in part, or when it only repeats something below eight code points.
+    """
+    if len(password) < min_length:
+        return "too_short"
+    if len(password_bytes(password)) > MAX_BYTES:
+        return "too_long"
+    folded = password.casefold()
+    if _is_padded_context(folded, (*SERVICE_WORDS, *context)):
+        return "context_word"
+    return "common_password" if _is_common(folded) else None
+
+
+def _is_padded_context(folded: str, context: Sequence[str]) -> bool:
+    rest = folded
+    # Word by word, the longest first: one pattern of all the words could be made to backtrack for ever.
+    for word in sorted(_words(context), key=len, reverse=True):
+        rest = rest.replace(word, " ")
+    return rest != folded and not rest.translate(_PADDING)
+
+
+def _words(context: Sequence[str]) -> set[str]:
+    texts = [text.casefold() for text in context]
+    parts = [part for text in texts for part in re.split(r"[\W_]+", text)]
+    return {word for word in (*texts, *parts) if len(word) >= _LEAST_CONTEXT_WORD}
+
+
+def _is_common(folded: str) -> bool:
+    stem = next(folded[:n] for n in range(1, len(folded) + 1) if folded.startswith(folded[n:]))
+    repeated = len(folded) >= 2 * len(stem)
+    return (repeated and len(stem) < _LEAST_REPEATED) or _is_listed(stem) or _is_listed(folded)
+
+
+def _is_listed(folded: str) -> bool:
+    # Searching two megabytes takes half a millisecond; a set of the lines would take 20 MB in every worker.
+    return "\n" not in folded and b"\n%b\n" % password_bytes(folded) in _listed()
+
+
+@cache
+def _listed() -> bytes:
+    packaged = resources.files("backend.security") / "common_passwords" / "common.txt.gz"
+    return gzip.decompress(packaged.read_bytes())

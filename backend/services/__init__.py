@@ -1,0 +1,1 @@
+"""Decisions between two statements, and whatever lies outside the database."""

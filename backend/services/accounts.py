@@ -1,0 +1,125 @@
+"""Sign-up, a new password, and the end of an account."""
+
+from collections import OrderedDict
+from time import monotonic
+from typing import Final
+
+from backend.contracts.users import Deletion, PasswordChange, SignUp
+from backend.errors import (
+    EmailTaken,
+    FieldError,
+    InvalidToken,
+    SignupClosed,
+    TooManyAttempts,
+    ValidationFailed,
+    WrongPassword,
+)
+from backend.security.passwords import Passwords, refuse_weak
+from backend.services.origins import Origin
+from backend.settings import Settings
+from queries import users
+from queries._fetch import Conn
+from queries.users import User
+
+_REASONS: Final = {
+    "too_short": "Is too short.",
+    "too_long": "Is longer than 1,024 bytes.",
+    "common_password": "Is one of the commonest passwords.",
+    "context_word": "Is made of your name, your address or the name of this service.",
+}
+
+
+class Accounts:
+    """What accounts do about themselves, where a password has to be judged or hashed."""
+
+    def __init__(self, settings: Settings, passwords: Passwords) -> None:
+        self._settings = settings
+        self._passwords = passwords
+        self._waits = Waits()
+
+    async def sign_up(self, conn: Conn, data: SignUp, origin: Origin) -> User:
+        """One round trip. Raises SignupClosed, ValidationFailed, TooManyAttempts and EmailTaken.
+
+        The database counts sign-ups of an address and says with each when the next is due. This worker remembers it
+        and refuses before hashing; a worker that has not heard of it yet hashes once and is refused by the database.
+        """
+        if self._settings.signup == "closed":
+            raise SignupClosed
+        self._judge(data.password, "/password", data.email, data.full_name)
+        if wait := self._waits.of(origin.network):
+            raise TooManyAttempts(retry_after=wait)
+        answer = await users.sign_up(
+            conn,
+            email=data.email.lower(),
+            password_hash=await self._passwords.hash(data.password),
+            full_name=data.full_name,
+            address=origin.address,
+            network=origin.network,
+            limited=self._settings.rate_limits,
+        )
+        self._waits.note(origin.network, answer.next_in)
+        if answer.retry_after:
+            raise TooManyAttempts(retry_after=answer.retry_after)
+        if answer.user is None:
+            raise EmailTaken
+        return answer.user
+
+    async def change_password(self, conn: Conn, data: PasswordChange, origin: Origin) -> None:
+        """Two round trips; ends every other session. Raises WrongPassword, ValidationFailed and TooManyAttempts."""
+        check = await self._checked(conn, data.current_password, "/current_password", origin)
+        self._judge(data.new_password, "/new_password", check.email, check.full_name)
+        new_hash = await self._passwords.hash(data.new_password)
+        seen_hash = check.password_hash or ""
+        if not await users.change_password(conn, seen_hash=seen_hash, new_hash=new_hash, address=origin.address):
+            raise _wrong("/current_password")
+
+    async def delete(self, conn: Conn, data: Deletion, origin: Origin) -> None:
+        """Two round trips. Raises WrongPassword, TooManyAttempts and LastAdmin."""
+        check = await self._checked(conn, data.password, "/password", origin)
+        if not await users.delete_me(conn, seen_hash=check.password_hash or "", address=origin.address):
+            raise _wrong("/password")
+
+    async def _checked(self, conn: Conn, password: str, pointer: str, origin: Origin) -> users.PasswordCheck:
+        check = await users.begin_password_check(conn, limited=self._settings.rate_limits)
+        if check is None:
+            raise InvalidToken
+        if check.retry_after:
+            raise TooManyAttempts(retry_after=check.retry_after)
+        verdict = await self._passwords.verify(password, check.password_hash)
+        if not verdict.ok:
+            await users.fail_password_check(conn, origin.address)
+            raise _wrong(pointer)
+        return check
+
+    def _judge(self, password: str, pointer: str, email: str, full_name: str | None) -> None:
+        context = [email, email.partition("@")[0], *(full_name or "").split()]
+        minimum = self._settings.password_min_length
+        if code := refuse_weak(password, min_length=minimum, context=context):
+            message = f"{_REASONS[code]} At least {minimum} characters." if code == "too_short" else _REASONS[code]
+            raise ValidationFailed(errors=[FieldError(code=code, message=message, pointer=pointer)])
+
+
+def _wrong(pointer: str) -> WrongPassword:
+    return WrongPassword(errors=[FieldError(code="wrong_password", message="Is not the current one.", pointer=pointer)])
+
+
+class Waits:
+    """Until when a network has to wait, as the database last said. Forgetting costs one hash, so it is bounded."""
+
+    _MOST: Final = 10_000
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[str, float] = OrderedDict()
+
+    def of(self, network: str) -> int:
+        """Whole seconds, 0 when there is nothing to wait for."""
+        left = self._until.get(network, 0.0) - monotonic()
+        return int(left) + 1 if left > 0 else 0
+
+    def note(self, network: str, seconds: int) -> None:
+        """Remembers a wait; 0 seconds forget it."""
+        self._until.pop(network, None)
+        if seconds:
+            self._until[network] = monotonic() + seconds
+            if len(self._until) > self._MOST:
+                self._until.popitem(last=False)

@@ -1,0 +1,150 @@
+"""The only cursor code: how a statement reaches PostgreSQL, and how its rows become Structs."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any, Final, Protocol, get_args
+
+from msgspec import Struct
+from msgspec.inspect import StructType, type_info
+from msgspec.structs import fields
+from psycopg import AsyncClientCursor, AsyncConnection
+
+from queries.context import ENTER, Context
+
+type Row = tuple[Any, ...]
+type Connection = AsyncConnection[Row]
+
+
+class Pool(Protocol):
+    """What is needed of `psycopg_pool.AsyncConnectionPool`: to borrow a connection, and to give it back."""
+
+    async def getconn(self) -> Connection: ...
+    async def putconn(self, conn: Connection) -> None: ...
+
+
+class Conn:
+    """A caller's door to the database.
+
+    It holds no connection: each statement borrows one for as long as its round trip takes. Identity, time-outs and the
+    statement go out in one message of the simple protocol, which PostgreSQL runs as one implicit transaction; so what
+    is entered cannot outlive the statement, whatever happens to either. Values are bound on the client for that.
+    """
+
+    __slots__ = ("_context", "_pool")
+
+    def __init__(self, pool: Pool, context: Context) -> None:
+        self._pool = pool
+        self._context = context
+
+    async def run(self, statement: str, parameters: dict[str, object]) -> AsyncClientCursor[Row]:
+        """Answers with a cursor that stands on the result of the statement.
+
+        Raises `psycopg.Error`, and `psycopg_pool.PoolTimeout` or `TooManyRequests` when no connection is free.
+        """
+        connection = await self._pool.getconn()
+        try:
+            cursor = AsyncClientCursor(connection)
+            await cursor.execute(f"{ENTER};{statement}", self._context.parameters() | parameters)
+        finally:
+            await self._pool.putconn(connection)
+        cursor.nextset()
+        return cursor
+
+    @asynccontextmanager
+    async def transaction(self) -> "AsyncIterator[Transaction]":
+        """Several statements that happen together or not at all; BEGIN and the identity travel as one."""
+        connection = await self._pool.getconn()
+        try:
+            await AsyncClientCursor(connection).execute(f"BEGIN;{ENTER}", self._context.parameters())
+            yield Transaction(connection)
+            await connection.execute("COMMIT")
+        except BaseException:
+            await connection.rollback()
+            raise
+        finally:
+            await self._pool.putconn(connection)
+
+
+class Transaction:
+    """A door that stands open: the same connection for each statement until the transaction ends."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def run(self, statement: str, parameters: dict[str, object]) -> AsyncClientCursor[Row]:
+        """As `Conn.run`, within the transaction."""
+        return await AsyncClientCursor(self._connection).execute(statement, parameters)
+
+
+type Door = Conn | Transaction
+
+
+async def fetch_all[T: Struct](conn: Door, shape: type[T], statement: str, **parameters: object) -> list[T]:
+    """Every row, as `shape`. Raises ColumnMismatch when the columns are not the fields."""
+    cursor = await conn.run(statement, parameters)
+    make = row_maker(shape, statement, tuple(column.name for column in cursor.description or ()))
+    return [make(row) for row in await cursor.fetchall()]
+
+
+async def fetch_optional[T: Struct](conn: Door, shape: type[T], statement: str, **parameters: object) -> T | None:
+    """The row, or None where there is none. For statements that can find one at the most."""
+    rows = await fetch_all(conn, shape, statement, **parameters)
+    return rows[0] if rows else None
+
+
+async def fetch_one[T: Struct](conn: Door, shape: type[T], statement: str, **parameters: object) -> T:
+    """The row of a statement that always has exactly one."""
+    (row,) = await fetch_all(conn, shape, statement, **parameters)
+    return row
+
+
+async def execute(conn: Door, statement: str, **parameters: object) -> int:
+    """The number of rows that the statement touched."""
+    return (await conn.run(statement, parameters)).rowcount
+
+
+class ColumnMismatch(TypeError):
+    """A statement and its Struct have drifted apart."""
+
+
+@cache
+def row_maker[T: Struct](shape: type[T], statement: str, columns: tuple[str, ...]) -> Callable[[Row], T]:
+    """Maps rows by position, after comparing names once for each statement.
+
+    A Struct may begin with another one: that takes its columns first, and is None when its first column is NULL where
+    the field allows it. So what is read beside a row leaves the row as it is.
+    """
+    inner = _inner(shape)
+    names = [field.encode_name for field in fields(shape)]
+    expected = [field.encode_name for field in fields(inner)] + names[1:] if inner else names
+    if list(columns) != expected:
+        raise ColumnMismatch(f"{shape.__name__} expects {expected}, the statement gives {list(columns)}: {statement}")
+    if inner is None:
+        return lambda row: shape(*row)
+    width, build = len(fields(inner)), inner
+    return lambda row: shape(None if row[0] is None else build(*row[:width]), *row[width:])
+
+
+def _inner(shape: type[Struct]) -> type[Struct] | None:
+    first = type_info(shape)
+    assert isinstance(first, StructType)
+    annotation = fields(shape)[0].type
+    candidates: Sequence[Any] = get_args(annotation) or (annotation,)
+    return next((one for one in candidates if isinstance(one, type) and issubclass(one, Struct)), None)
+
+
+__all__: Final = [
+    "ColumnMismatch",
+    "Conn",
+    "Door",
+    "Pool",
+    "Transaction",
+    "execute",
+    "fetch_all",
+    "fetch_one",
+    "fetch_optional",
+    "row_maker",
+]
