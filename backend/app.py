@@ -27,7 +27,6 @@ from backend.negotiation import negotiate, refuse_unknown_parameters
 from backend.security.authentication import BearerAuth
 from backend.security.passwords import Passwords
 from backend.security.tokens import AccessTokens
-from backend.server import watch_parent
 from backend.services.accounts import Accounts
 from backend.services.logins import Logins
 from backend.services.origins import Origins
@@ -97,5 +96,4 @@ def serve_app() -> ASGIApp:
     """What granian calls in each worker, without arguments."""
     settings = Settings.read()
     configure_logs(settings)
-    watch_parent(settings.shutdown_timeout)
     return at_the_edge(create_app(settings), settings)

@@ -6,6 +6,7 @@ from typing import Final
 
 import rich_click as click
 
+from backend import __version__
 from backend.internal import OperatorError
 
 # A command and the module that has it under its own name, in the order of a deployment's life.
@@ -29,7 +30,7 @@ class LazyGroup(click.RichGroup):
 
 
 @click.group(cls=LazyGroup, epilog="Example: backend serve --port 8080")
-@click.version_option(package_name="lodestar")
+@click.version_option(__version__)
 def backend() -> None:
     """Lodestar: accounts, sessions and row-secured resources over JSON."""
 

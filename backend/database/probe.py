@@ -12,7 +12,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from backend.database.migrate import files
-from backend.server import draining
+from backend.worker import draining
 from backend.settings import Settings, conninfo
 from queries import schema
 from queries._fetch import Conn

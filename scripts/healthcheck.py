@@ -1,0 +1,11 @@
+"""The container's HEALTHCHECK: exit 0 if the process answers. The standard library alone, and nothing of the application."""
+
+import os
+import sys
+import urllib.request
+
+try:
+    with urllib.request.urlopen(f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/health/live", timeout=3):
+        pass
+except OSError as error:
+    sys.exit(str(error))
