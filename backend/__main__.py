@@ -1,6 +1,24 @@
-"""`python -m backend` is the command `backend`."""
+"""The entry point of `backend` and `python -m backend`. The workers of `serve` import it again: it imports little."""
+
+import os
+import signal
+from typing import NoReturn
+
+
+def main() -> None:
+    """Runs the command; SIGTERM ends it with 128 and its number, as shells count.
+
+    The signal is taken before anything slow is imported: process 1 of a container ignores what it does not take.
+    """
+    signal.signal(signal.SIGTERM, _end)
+    from backend.cli import main as run
+
+    run()
+
+
+def _end(number: int, _: object) -> NoReturn:
+    os._exit(128 + number)
+
 
 if __name__ == "__main__":
-    from backend.cli import main
-
     main()

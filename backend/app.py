@@ -3,33 +3,37 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
-from litestar import Litestar, Router
-from litestar.config.cors import CORSConfig
+from litestar import Litestar, Request, Router
 from litestar.di import Provide
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from backend.body import Body
 from backend.controllers.administration import AdministrationController
+from backend.controllers.documentation import documentation
 from backend.controllers.health import HealthController
 from backend.controllers.items import ItemController
 from backend.controllers.login import LoginController
+from backend.controllers.problems import ProblemController
 from backend.controllers.sessions import SessionController
 from backend.controllers.users import UserController
 from backend.controllers.wellknown import WellKnownController
+from backend.cors import CrossOrigin
 from backend.database.context import Doors
 from backend.database.pool import create_pool
 from backend.database.probe import Probe
 from backend.edge import Edge
 from backend.faults import EXCEPTION_HANDLERS
 from backend.logs import configure_logs
-from backend.negotiation import negotiate, refuse_unknown_parameters
+from backend.negotiation import before_handler, negotiate
 from backend.security.authentication import BearerAuth
+from backend.security.guards import recheck
 from backend.security.passwords import Passwords
 from backend.security.tokens import AccessTokens
 from backend.services.accounts import Accounts
 from backend.services.logins import Logins
-from backend.services.origins import Origins
+from backend.services.origins import Origin, Origins
 from backend.settings import Settings
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -43,12 +47,21 @@ V1 = [
 ]
 
 
+def api() -> list[ControllerRouterHandler]:
+    """Every route that the API has. A function, for a router belongs to the one application that takes it."""
+    return [Router("/v1", route_handlers=V1), HealthController, WellKnownController, ProblemController]
+
+
 def create_app(settings: Settings) -> Litestar:
     """Builds the application and opens nothing: the pool opens in the lifespan, in whichever loop runs it."""
     pool, probe = create_pool(settings), Probe(settings)
     passwords, access = Passwords(settings), AccessTokens(settings)
     doors = Doors(pool, settings)
+    origins = Origins(settings)
     logins, accounts = Logins(settings, passwords, access), Accounts(settings, passwords)
+
+    def origin_of(request: Request[Any, Any, Any]) -> Origin:
+        return origins.of(request.scope)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -63,10 +76,10 @@ def create_app(settings: Settings) -> Litestar:
                 passwords.close()
 
     app = Litestar(
-        route_handlers=[HealthController, WellKnownController, Router("/v1", route_handlers=V1)],
+        route_handlers=[*api(), documentation()] if settings.docs else api(),
         dependencies={
             "conn": Provide(doors.provide, sync_to_thread=False),
-            "origin": Provide(Origins(settings).provide, sync_to_thread=False),
+            "origin": Provide(origin_of, sync_to_thread=False),
             "logins": Provide(lambda: logins, sync_to_thread=False),
             "accounts": Provide(lambda: accounts, sync_to_thread=False),
             "access": Provide(lambda: access, sync_to_thread=False),
@@ -74,22 +87,23 @@ def create_app(settings: Settings) -> Litestar:
         },
         middleware=[BearerAuth(access).middleware],
         guards=[negotiate],
-        before_request=refuse_unknown_parameters,
+        before_request=before_handler,
+        after_exception=[recheck],
         exception_handlers=EXCEPTION_HANDLERS,
         request_class=Body,
         request_max_body_size=MAX_BODY_BYTES,
-        cors_config=CORSConfig(allow_origins=list(settings.cors_origins)) if settings.cors_origins else None,
         lifespan=[lifespan],
         openapi_config=None,
         logging_config=None,
     )
-    app.state.doors, app.state.pool, app.state.passwords, app.state.access = doors, pool, passwords, access
+    app.state.settings, app.state.doors, app.state.pool = settings, doors, pool
+    app.state.passwords, app.state.access = passwords, access
     return app
 
 
 def at_the_edge(app: Litestar, settings: Settings) -> ASGIApp:
     """The application as it is served."""
-    return Edge(app, settings)
+    return Edge(CrossOrigin(app, settings.cors_origins) if settings.cors_origins else app, settings)
 
 
 def serve_app() -> ASGIApp:

@@ -10,6 +10,8 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
+from backend.contracts.passwords import weaknesses
+from backend.contracts.text import NewPassword
 from backend.errors import FieldError, MalformedJson, ValidationFailed
 
 # Besides DecodeError: bytes that are no UTF-8, and a nesting that is deeper than the stack.
@@ -29,8 +31,8 @@ class Body(Request[Any, Any, Any]):
         decoder = _decoder(self.scope["route_handler"])
         try:
             return decoder.decode(raw)
-        except msgspec.ValidationError as error:
-            raise ValidationFailed(errors=_every_error(raw, decoder.type, error)) from None
+        except msgspec.ValidationError:
+            return _read_again(raw, decoder.type, self.app.state.settings.password_min_length)
         except _UNREADABLE:
             raise MalformedJson from None
 
@@ -41,21 +43,23 @@ def _decoder(handler: HTTPRouteHandler) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(field.annotation if field else Any)
 
 
-def _every_error(raw: bytes, shape: Any, first: msgspec.ValidationError) -> list[FieldError]:
-    """msgspec stops at the first bad field; this converts field by field. At the least `first` is named."""
+def _read_again(raw: bytes, shape: Any, password_min_length: int) -> Any:
+    """msgspec stops at the first bad field, and stumbles over one that is given twice and only at last as it should be.
+    So the body is read without a shape, and then converted: as a whole, and if that fails field by field."""
     try:
         value = _untyped.decode(raw)
     except _UNREADABLE:
         raise MalformedJson from None
-    if not isinstance(value, dict) or not (isinstance(shape, type) and issubclass(shape, Struct)):
-        return [_error("", str(first))]
-    return list(_errors_of(value, shape))
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        if not isinstance(value, dict) or not (isinstance(shape, type) and issubclass(shape, Struct)):
+            raise ValidationFailed(errors=[_error("", str(error))]) from None
+        raise ValidationFailed(errors=list(_errors_of(value, shape, password_min_length))) from None
 
 
-def _errors_of(value: dict[str, Any], shape: type[Struct]) -> Iterator[FieldError]:
+def _errors_of(value: dict[str, Any], shape: type[Struct], password_min_length: int) -> Iterator[FieldError]:
     known = {field.encode_name: field for field in fields(shape)}
-    for name in value.keys() - known.keys():
-        yield FieldError(code="unknown_field", message="There is no such field.", pointer=_pointer(name))
     for name, field in known.items():
         if name not in value:
             if _required(field):
@@ -65,6 +69,13 @@ def _errors_of(value: dict[str, Any], shape: type[Struct]) -> Iterator[FieldErro
             msgspec.convert(value[name], field.type)
         except msgspec.ValidationError as error:
             yield _error(_pointer(name), str(error))
+        else:
+            if field.type == NewPassword:
+                about = {key: text for key in ("email", "full_name") if isinstance(text := value.get(key), str)}
+                yield from weaknesses(value[name], _pointer(name), password_min_length, **about)
+    for name in value:
+        if name not in known:
+            yield FieldError(code="unknown_field", message="There is no such field.", pointer=_pointer(name))
 
 
 def _required(field: FieldInfo) -> bool:

@@ -2,7 +2,7 @@
 
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Final, Never
 
 import rich_click as click
 
@@ -12,7 +12,13 @@ from backend.internal import OperatorError
 # A command and the module that has it under its own name, in the order of a deployment's life.
 COMMANDS: Final = {
     "serve": "backend.internal.serving",
+    "migrate": "backend.internal.migrating",
+    "prestart": "backend.internal.prestarting",
+    "users": "backend.internal.accounts",
+    "sessions": "backend.internal.accounts",
+    "keys": "backend.internal.keys",
     "database": "backend.internal.databases",
+    "openapi": "backend.internal.openapi",
 }
 
 
@@ -36,11 +42,20 @@ def backend() -> None:
 
 
 def main() -> None:
-    """The entry point: what an operator can put right is one line on standard error and exit status 1."""
+    """The entry point: a refusal is one line on standard error, and a status that is not 0."""
     from backend.settings import SettingsError
 
     try:
-        backend(prog_name="backend")
+        sys.exit(backend(prog_name="backend", standalone_mode=False))
     except (OperatorError, SettingsError) as error:
-        click.echo(f"backend: {error}", err=True)
-        sys.exit(1)
+        _refuse(str(error), 1)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "backend"
+        _refuse(f"{error.format_message()} See: {command} --help", error.exit_code)
+    except click.Abort:
+        _refuse("interrupted", 1)
+
+
+def _refuse(reason: str, status: int) -> Never:
+    click.echo(f"backend: {reason}", err=True)
+    sys.exit(status)

@@ -5,6 +5,7 @@ run for 401, 404 and 405.
 """
 
 import asyncio
+import re
 from time import perf_counter
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -15,12 +16,13 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from backend.errors import BodyTimeout, DeadlineExceeded, Problem
 from backend.faults import MEDIA_TYPE, body_of, headers_of, problem_of
-from backend.logs import logs_requests
+from backend.logs import REQUEST_ID, logs_requests
 from backend.security.fingerprints import client_address
 from backend.settings import Settings
 
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _NO_STORE: Final = (b"cache-control", b"no-store")
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2.2.
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 _log = structlog.stdlib.get_logger("lodestar.requests")
@@ -45,6 +47,7 @@ class Edge:
         started = perf_counter()
         request_id = _request_id(scope["headers"])
         scope["state"] = {"request_id": request_id}
+        REQUEST_ID.set(request_id)
         method = scope["method"]
         if head := method == "HEAD":
             scope["method"] = "GET"
@@ -83,7 +86,7 @@ class Edge:
                 self._note(scope, method, status, started)
 
     def _note(self, scope: HTTPScope, method: str, status: int, started: float) -> None:
-        principal = scope.get("user")
+        principal, trace = scope.get("user"), _header(scope["headers"], b"traceparent") or ""
         _log.info(
             "request",
             request_id=scope["state"]["request_id"],
@@ -94,7 +97,7 @@ class Edge:
             client=client_address(scope, self._trusted_proxies),
             user_id=principal and str(principal.user_id),
             session_id=principal and str(principal.session_id),
-            traceparent=_header(scope["headers"], b"traceparent"),
+            traceparent=trace if _TRACEPARENT.fullmatch(trace) else None,
         )
 
 

@@ -25,6 +25,9 @@ _BY_STATUS: Final = {
     413: errors.BodyTooLarge,
 }
 
+_MOST_ERRORS: Final = 64
+_MOST_BYTES: Final = 8 * 1024
+
 _log = structlog.stdlib.get_logger("lodestar.faults")
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -41,6 +44,13 @@ class _Body(msgspec.Struct, omit_defaults=True):
 
 def body_of(problem: Problem, request_id: str) -> bytes:
     """The problem as JSON, at most 8 KiB: of very many field errors the first are named."""
+    errors = list(problem.errors[:_MOST_ERRORS])
+    while len(body := _body_of(problem, request_id, errors)) > _MOST_BYTES:
+        errors = errors[: len(errors) // 2]
+    return body
+
+
+def _body_of(problem: Problem, request_id: str, errors: list[FieldError]) -> bytes:
     return _encode(
         _Body(
             type=f"/problems/{problem.code}",
@@ -49,7 +59,7 @@ def body_of(problem: Problem, request_id: str) -> bytes:
             detail=problem.detail,
             instance=f"urn:uuid:{request_id}",
             code=problem.code,
-            errors=list(problem.errors[:32]) or None,
+            errors=errors or None,
         )
     )
 
@@ -65,16 +75,16 @@ def problem_of(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
-        case psycopg.Error():
-            return _of_database(error)
-        case PoolTimeout() | TooManyRequests() | HashPoolFull():
+        case PoolTimeout() | TooManyRequests() | HashPoolFull():  # The pool's own are psycopg.Error as well.
             return errors.Overloaded()
         case PoolClosed():
             return errors.DatabaseUnavailable()
+        case psycopg.Error():
+            return _of_database(error)
         case ValidationException():
             return _of_signature(error)
         case MethodNotAllowedException():
-            return errors.MethodNotAllowed(headers={"Allow": _with_head((error.headers or {}).get("allow", ""))})
+            return errors.MethodNotAllowed(headers={"Allow": with_head((error.headers or {}).get("allow", ""))})
         case HTTPException() if error.status_code in _BY_STATUS:
             return _BY_STATUS[error.status_code]()
         case _:
@@ -108,7 +118,7 @@ def _of_signature(error: ValidationException) -> Problem:
     )
 
 
-def _with_head(allow: str) -> str:
+def with_head(allow: str) -> str:
     """Every GET answers HEAD, though not as a route of its own (see `backend.edge`)."""
     methods = {one.strip() for one in allow.split(",")}
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))

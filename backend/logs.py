@@ -3,13 +3,19 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from traceback import format_exception
 from typing import Any, Final
 
+import psycopg
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from backend.settings import Settings
+
+# Set at the edge: whatever is logged while a request is answered carries its id.
+REQUEST_ID: Final = ContextVar[str | None]("request_id", default=None)
 
 _MASK: Final = "***"
 
@@ -32,6 +38,7 @@ def configure_logs(settings: Settings) -> None:
     shared: list[Processor] = [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
+        _add_request_id,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
@@ -46,11 +53,13 @@ def configure_logs(settings: Settings) -> None:
     )
     last: list[Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_traceback),
         redact,
         structlog.processors.JSONRenderer(default=str)
         if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        ),
     ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
@@ -62,6 +71,34 @@ def configure_logs(settings: Settings) -> None:
 def logs_requests(settings: Settings) -> bool:
     """Whether a request's line is written at all: asked once, so that what is not written costs nothing."""
     return logging.getLevelNamesMapping()[settings.log_level] <= logging.INFO
+
+
+def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    if request_id := REQUEST_ID.get():
+        event.setdefault("request_id", request_id)
+    return event
+
+
+def _traceback(exc_info: ExcInfo) -> str:
+    """Without what the driver has to say in it, which holds values ("Failing row contains ...")."""
+    text = "".join(format_exception(exc_info[1]))
+    for error in _chain(exc_info[1]):
+        if isinstance(error, psycopg.Error):
+            for line in filter(str.strip, str(error).splitlines()):
+                text = text.replace(line, _MASK)
+    return text.rstrip()
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and whatever it was raised from, in the place of, or because of."""
+    pending: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while pending:
+        one = pending.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            pending += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -76,10 +113,10 @@ def _clean(name: str, value: Any) -> Any:
         return {key: _clean(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_clean("", inner) for inner in value]
-    if isinstance(value, str):
-        masked = _SECRET_VALUES.sub(_MASK, value)
-        return masked if name == "exception" else _one_line(masked)
-    return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    masked = _SECRET_VALUES.sub(_MASK, str(value))
+    return masked if name == "exception" else _one_line(masked)
 
 
 def _one_line(text: str) -> str:

@@ -3,13 +3,14 @@
 A refusal here comes before anything has been read or written (the order of decisions is CONTRACT.md's).
 """
 
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request
+from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.enums import ParamType
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
@@ -23,20 +24,24 @@ from backend.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from backend.faults import with_head
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 
-def negotiate(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The first guard of every route. Raises UnsupportedMediaType, NotAcceptable, BodyTooLarge."""
+async def negotiate(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The first guard of every route; async, for Litestar would run a plain function in a thread.
+
+    Raises UnsupportedMediaType (415), NotAcceptable (406) and BodyTooLarge (413).
+    """
     assert isinstance(handler, HTTPRouteHandler)
     headers = connection.headers
     if handler.parsed_data_field is not None:
         given = headers.get("content-type", "").partition(";")[0].strip().lower()
         if given != JSON and not (given == MERGE_PATCH and handler.http_methods == {"PATCH"}):
             raise UnsupportedMediaType
-    if not _accepts(headers.get("accept", "*/*"), _offered(handler)):
+    if not _accepts(", ".join(headers.getall("accept", [])) or "*/*", _offered(handler)):
         raise NotAcceptable
     length, most = headers.get("content-length"), handler.resolve_request_max_body_size()
     if length is not None and most is not None and length.isdecimal() and int(length[:20]) > most:
@@ -48,7 +53,7 @@ def _offered(handler: HTTPRouteHandler) -> str:
     return str(getattr(handler.media_type, "value", handler.media_type) or JSON).partition(";")[0]
 
 
-@cache
+@lru_cache(maxsize=256)  # Bounded, for the key comes from outside.
 def _ranges(accept: str) -> tuple[tuple[str, float], ...]:
     """The media ranges of an Accept header with their weights (RFC 9110, 12.5.1)."""
     found = []
@@ -74,44 +79,69 @@ def _accepts(accept: str, offered: str) -> bool:
     return False
 
 
-async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
-    """Runs before every handler. Raises ValidationFailed (422) when a query parameter is unknown or repeated; it then
-    names those that break their contract as well, for the framework will not get to them."""
+async def before_handler(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Runs before every handler. Answers OPTIONS, of which the framework names only the methods that it met first.
+
+    Raises ValidationFailed (422) when a query parameter is unknown, repeated or not what it has to be, and names it as
+    it was sent, which the framework would not. It then names the bad fields of the body as well; if that is no JSON,
+    MalformedJson (400).
+    """
+    if request.scope["method"] == "OPTIONS":
+        return Response(None, status_code=204, headers={"Allow": _allowed(request)})
+    await _refuse_bad_parameters(request)
+    return None
+
+
+def _allowed(request: Request[Any, Any, Any]) -> str:
+    template = request.scope["path_template"]
+    return with_head(", ".join(next(route.methods for route in request.app.routes if route.path_format == template)))
+
+
+async def _refuse_bad_parameters(request: Request[Any, Any, Any]) -> None:
     query = request.scope["query_string"]
     if not query:
         return
+    handler = request.scope["route_handler"]
     given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    names = [name for name, _ in given]
-    known = _parameters(request.scope["route_handler"])
-    bad = [_error("unknown_parameter", "There is no such parameter.", name) for name in names if name not in known]
-    bad += [
-        _error("repeated_parameter", "May be given only once.", name)
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
-    ]
-    if bad:
-        raise ValidationFailed(errors=[*bad, *_invalid(given, known)])
+    if errors := list(_errors_of(given, _parameters(handler))):
+        if handler.parsed_data_field is not None:
+            errors += await _errors_in_body(request)
+        raise ValidationFailed(errors=errors)
 
 
-def _invalid(given: list[tuple[str, str]], known: Mapping[str, Any]) -> Iterator[FieldError]:
-    for name, value in given:
-        if name in known:
+def _errors_of(given: list[tuple[str, str]], known: Mapping[str, Any]) -> Iterator[FieldError]:
+    counts = Counter(name for name, _ in given)
+    for name, value in dict(given).items():
+        if name not in known:
+            yield _error("unknown_parameter", "There is no such parameter.", name)
+        elif counts[name] > 1:
+            yield _error("repeated_parameter", "May be given only once.", name)
+        else:
             try:
                 convert(value, known[name], strict=False)
             except msgspec.ValidationError as error:
                 yield _error("invalid", str(error), name)
 
 
+async def _errors_in_body(request: Request[Any, Any, Any]) -> Sequence[FieldError]:
+    try:
+        await request.json()
+    except ValidationFailed as refusal:
+        return refusal.errors
+    return ()
+
+
 def _error(code: str, message: str, parameter: str) -> FieldError:
-    return FieldError(code=code, message=message, parameter=parameter[:100])
+    """Names and, in some messages, values come from outside, so they are capped."""
+    return FieldError(code=code, message=message[:200], parameter=parameter[:100])
 
 
 @cache
 def _parameters(handler: HTTPRouteHandler) -> Mapping[str, Any]:
-    """The query parameters of a handler by name, and what they have to be."""
+    """The query parameters of a handler by name, and what they have to be; Litestar files dependencies there too."""
     kinds = {field.name: field.type for field in fields(handler.signature_model)}
     return {
         getattr(field.kwarg_definition, "name", None) or name: kinds[name]
         for name, field in handler.parsed_fn_signature.parameters.items()
-        if getattr(field.kwarg_definition, "param_type", None) == ParamType.QUERY
+        if getattr(field.kwarg_definition, "param_type", None) == ParamType.QUERY and not field.is_di_field
     }

@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 
 from backend.database.migrate import files
 from backend.database.probe import Alone
+from backend.database.refusals import one_line, refuse_old
 from backend.internal import OperatorError
 from backend.settings import Settings, conninfo
 from queries import schema
@@ -16,14 +17,32 @@ from queries._fetch import Conn
 from queries.context import Context
 from queries.schema import RoleRights
 
-OLDEST_POSTGRESQL: Final = 18_00_00
+_ANSWER_SECONDS: Final = 10.0
+
+# What waiting does not mend, in libpq's words and the server's (in a server's other language one waits in vain).
+_LASTING: Final = (
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "does not exist",
+    "not permitted to log in",
+    "does not support SSL",
+    "certificate verify failed",
+)
+
+_NO_SCHEMA: Final = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.InvalidSchemaName,
+)
 
 _FAULTS: Final = {
-    "is_superuser": "it is a superuser",
-    "bypasses_row_security": "it has BYPASSRLS",
+    "is_superuser": "it is a superuser, or can become one",
+    "bypasses_row_security": "it has BYPASSRLS, or can get it",
     "is_owner": "it owns the tables, or is a member of their owner",
     "is_gate": "it is a member of the gate",
-    "may_create": "it may CREATE in schema public",
+    "may_create": "it may CREATE in the database or one of its schemas",
     "may_truncate": "it may TRUNCATE",
 }
 
@@ -43,37 +62,50 @@ async def _prestart(settings: Settings, patience: float) -> None:
     alone = Alone(conninfo(settings.database_url, settings))
     try:
         connection = await _connected(alone, patience)
-        if connection.info.server_version < OLDEST_POSTGRESQL:
-            raise OperatorError(f"PostgreSQL 18 or newer is needed, and {connection.info.server_version} is running")
-        await _verify(Conn(alone, Context(timeout_ms=10_000, read_only=True)))
+        refuse_old(connection.info)
+        # Half of it for each of the two statements, so that a server which can will say what it waited for.
+        context = Context(timeout_ms=round(_ANSWER_SECONDS * 500), read_only=True)
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await _verify(Conn(alone, context), connection)
+    except TimeoutError:
+        raise OperatorError("PostgreSQL accepts connections, but does not answer in time") from None
+    except psycopg.Error as error:
+        raise OperatorError(f"PostgreSQL cannot be asked about its schema: {one_line(error)}") from None
     finally:
         await alone.close()
 
 
 async def _connected(alone: Alone, patience: float) -> AsyncConnection[tuple[object, ...]]:
-    """Tries again with growing pauses. A wrong password does not become right by waiting."""
+    """Tries again with growing pauses, as long as waiting can help."""
     until, pause = monotonic() + patience, 0.1
     while True:
         try:
-            return await alone.getconn()
+            async with asyncio.timeout(until - monotonic()):
+                return await alone.getconn()
+        except TimeoutError:
+            reason = "no answer"
         except psycopg.OperationalError as error:
-            text = " ".join(str(error).split())
-            if monotonic() + pause > until or "authentication failed" in text:
-                raise OperatorError(f"cannot connect to DATABASE_URL: {text}") from None
+            reason = one_line(error)
+        if monotonic() + pause > until or any(mark in reason for mark in _LASTING):
+            hint = "; if the role is missing, `backend migrate` makes it" if "authentication failed" in reason else ""
+            raise OperatorError(f"cannot connect to DATABASE_URL: {reason}{hint}")
         await asyncio.sleep(pause)
         pause = min(2.0, pause * 2)
 
 
-async def _verify(door: Conn) -> None:
+async def _verify(door: Conn, connection: AsyncConnection[tuple[object, ...]]) -> None:
     try:
         applied = {migration.name for migration in await schema.migrations(door)}
         rights = await schema.role_rights(door)
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InsufficientPrivilege):
-        raise OperatorError("the schema is not there, or not for this role; run `backend migrate`") from None
-    if missing := [file.name for file in files() if file.name not in applied]:
-        raise OperatorError(f"the schema is older than this release: run `backend migrate` for {', '.join(missing)}")
+    except _NO_SCHEMA:
+        role, group = connection.info.user, f"{connection.info.dbname}_runtime"
+        raise OperatorError(
+            f"there is no schema, or {role} is no member of {group} and cannot see it; run `backend migrate`"
+        ) from None
     if faults := faults_of(rights):
-        raise OperatorError(f"the role of DATABASE_URL could pass by row security: {', '.join(faults)}")
+        raise OperatorError(f"the role of DATABASE_URL could get round row security: {', '.join(faults)}")
+    if missing := [file.name for file in files() if file.name not in applied]:
+        raise OperatorError(f"the schema is older than this release; run `backend migrate` for {', '.join(missing)}")
 
 
 def faults_of(rights: RoleRights) -> list[str]:

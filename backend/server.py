@@ -1,7 +1,7 @@
 """Runs the application under granian, and ends it in time whatever happens.
 
-What looks elaborate answers a trap of granian 2.8: a second server on a taken port, a SIGTERM during the start, a
-body that never ends, a killed worker, an application that cannot start. `backend.worker` is the other end.
+What looks elaborate answers a trap of granian 2.8: a second server on a taken port, a SIGTERM during the start,
+a body that never ends, a killed worker, an application that cannot start. `backend.worker` is the other end.
 """
 
 import multiprocessing
@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EADDRINUSE
 from functools import partial
 from importlib.util import find_spec
@@ -24,13 +24,11 @@ from granian.server import MPServer
 
 from backend.internal import OperatorError
 from backend.settings import Settings
-from backend.worker import REFUSED, draining, load, watch_parent
-
-__all__ = ["claimed_port", "draining", "run", "watch_parent"]
+from backend.worker import REFUSED, load
 
 APPLICATION: Final = "backend.app:serve_app"
 # The headers of a request, and also the idle time of a connection between two.
-_HEADERS: Final = HTTP1Settings(header_read_timeout=30_000, max_buffer_size=65_536)
+HEADERS: Final = HTTP1Settings(header_read_timeout=30_000, max_buffer_size=65_536)
 _BACKLOG: Final = 2048
 # granian counts idle connections too. Requests that are too many are refused by the pool and the hash queue.
 _CONNECTIONS: Final = 4096
@@ -45,8 +43,8 @@ _LOGGING: Final = {"incremental": True, "formatters": {}, "handlers": {}, "logge
 def claimed_port(host: str, port: int) -> Iterator[tuple[str, int]]:
     """The numeric address and the port to serve on, once it is sure that nobody else listens there.
 
-    granian binds with SO_REUSEPORT: a second server would start without an error and share the traffic. Port 0
-    becomes a free one. Raises OperatorError.
+    granian binds with SO_REUSEPORT: a second server would start without an error and share the traffic.
+    Port 0 becomes a free one. Raises OperatorError.
     """
     try:
         family, _, _, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -58,21 +56,23 @@ def claimed_port(host: str, port: int) -> Iterator[tuple[str, int]]:
             probe.bind(target)
         except OSError as error:
             raise OperatorError(_refusal(host, port, error)) from None
-        target = (*probe.getsockname()[:2], *target[2:])
-    with _reservation(family, target):
-        yield target[0], target[1]
+        address, number = probe.getsockname()[:2]
+    with _reservation(family, (address, number, *target[2:])):
+        yield address, number
 
 
 @contextmanager
 def _reservation(family: int, target: tuple[Any, ...]) -> Iterator[None]:
-    """Makes the probe of a second `serve` fail already now, although the workers listen only seconds later.
+    """Makes the probe of a second `serve` fail already now, although the workers listen only later.
 
-    The socket never listens, so it gets no connection. Elsewhere than on Linux granian's parent listens itself.
+    The socket never listens, so it gets no connection. Except on Linux granian's parent listens itself.
     """
     with socket.socket(family) as claim:
         if sys.platform == "linux":
             claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            claim.bind(target)
+            # Fails while connections of another program fade out in TIME_WAIT, which granian does not mind.
+            with suppress(OSError):
+                claim.bind(target)
         yield
 
 
@@ -106,6 +106,7 @@ def run(settings: Settings, address: str, port: int, *, reload: bool = False, ta
 
     `target` is "module:factory"; the factory takes no argument.
     """
+    watched = _watched_folders() if reload else None
     # fork would hand the workers this process's signal handlers, which swallow a SIGTERM during their start.
     multiprocessing.set_start_method("spawn", force=True)
     server = Server(
@@ -118,7 +119,7 @@ def run(settings: Settings, address: str, port: int, *, reload: bool = False, ta
         websockets=False,
         # With HTTP/2 as well, a connection that sends nothing at all stays open for ever.
         http=HTTPModes.http1,
-        http1_settings=_HEADERS,
+        http1_settings=HEADERS,
         backlog=_BACKLOG,
         backpressure=_affordable_connections(),
         log_level=LogLevels.warning,
@@ -126,7 +127,7 @@ def run(settings: Settings, address: str, port: int, *, reload: bool = False, ta
         respawn_failed_workers=True,
         workers_kill_timeout=_kill_seconds(settings),  # type: ignore[arg-type]  # join() takes fractions.
         reload=reload,
-        reload_paths=_watched_folders() if reload else None,
+        reload_paths=watched,
         # A module with a mistake in it waits for its correction.
         reload_ignore_worker_failure=True,
     )

@@ -58,8 +58,8 @@ def watch_parent(shutdown_timeout: float) -> None:
 def drain_on_termination(seconds: float) -> None:
     """Makes SIGTERM set `draining` and end this worker `seconds` later, or at the second SIGTERM.
 
-    granian makes its loop before it loads the application, and takes the signals after that: hence the detour by
-    call_soon. It treats SIGINT as it does SIGTERM, so that is how the signal is handed on to it.
+    granian makes its loop before it loads the application, and takes the signals after that: hence the detour
+    by call_soon. It treats SIGINT as it does SIGTERM, so that is how the signal is handed on to it.
     """
     if not seconds:
         return

@@ -1,16 +1,19 @@
 """The only cursor code: how a statement reaches PostgreSQL, and how its rows become Structs."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from functools import cache
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Protocol, get_args
 
 from msgspec import Struct
-from msgspec.inspect import StructType, type_info
 from msgspec.structs import fields
-from psycopg import AsyncClientCursor, AsyncConnection
+from psycopg import AsyncClientCursor, AsyncConnection, Error
+from psycopg.errors import DeadlockDetected, InFailedSqlTransaction, SerializationFailure
 
 from queries.context import ENTER, Context
+
+_TRIES: Final = 3
+_PAUSE_SECONDS: Final = 0.01
 
 type Row = tuple[Any, ...]
 type Connection = AsyncConnection[Row]
@@ -40,8 +43,16 @@ class Conn:
     async def run(self, statement: str, parameters: dict[str, object]) -> AsyncClientCursor[Row]:
         """Answers with a cursor that stands on the result of the statement.
 
+        A statement that lost against another one (40001, 40P01) has done nothing, and is tried three times in all.
         Raises `psycopg.Error`, and `psycopg_pool.PoolTimeout` or `TooManyRequests` when no connection is free.
         """
+        for _ in range(_TRIES - 1):
+            with suppress(SerializationFailure, DeadlockDetected):
+                return await self._run(statement, parameters)
+            await asyncio.sleep(_PAUSE_SECONDS)  # So that the other one can finish.
+        return await self._run(statement, parameters)
+
+    async def _run(self, statement: str, parameters: dict[str, object]) -> AsyncClientCursor[Row]:
         connection = await self._pool.getconn()
         try:
             cursor = AsyncClientCursor(connection)
@@ -53,14 +64,19 @@ class Conn:
 
     @asynccontextmanager
     async def transaction(self) -> "AsyncIterator[Transaction]":
-        """Several statements that happen together or not at all; BEGIN and the identity travel as one."""
+        """Several statements that happen together or not at all; BEGIN and the identity travel as one.
+
+        Raises InFailedSqlTransaction at its end when a statement has failed and the caller went on all the same.
+        """
         connection = await self._pool.getconn()
         try:
             await AsyncClientCursor(connection).execute(f"BEGIN;{ENTER}", self._context.parameters())
             yield Transaction(connection)
-            await connection.execute("COMMIT")
+            if (await connection.execute("COMMIT")).statusmessage != "COMMIT":
+                raise InFailedSqlTransaction
         except BaseException:
-            await connection.rollback()
+            with suppress(Error):  # Of a connection that broke nothing is left, and why it broke must not be hidden.
+                await connection.rollback()
             raise
         finally:
             await self._pool.putconn(connection)
@@ -85,7 +101,10 @@ type Door = Conn | Transaction
 async def fetch_all[T: Struct](conn: Door, shape: type[T], statement: str, **parameters: object) -> list[T]:
     """Every row, as `shape`. Raises ColumnMismatch when the columns are not the fields."""
     cursor = await conn.run(statement, parameters)
-    make = row_maker(shape, statement, tuple(column.name for column in cursor.description or ()))
+    make = _makers.get((shape, statement))
+    if make is None:
+        columns = [column.name for column in cursor.description or ()]
+        make = _makers[shape, statement] = row_maker(shape, columns)
     return [make(row) for row in await cursor.fetchall()]
 
 
@@ -110,9 +129,12 @@ class ColumnMismatch(TypeError):
     """A statement and its Struct have drifted apart."""
 
 
-@cache
-def row_maker[T: Struct](shape: type[T], statement: str, columns: tuple[str, ...]) -> Callable[[Row], T]:
-    """Maps rows by position, after comparing names once for each statement.
+# Statements are constants, so this grows no larger than the code.
+_makers: Final[dict[tuple[type[Struct], str], Callable[[Row], Any]]] = {}
+
+
+def row_maker[T: Struct](shape: type[T], columns: Sequence[str]) -> Callable[[Row], T]:
+    """Maps rows by position, after comparing the names; once for each statement is enough.
 
     A Struct may begin with another one: that takes its columns first, and is None when its first column is NULL where
     the field allows it. So what is read beside a row leaves the row as it is.
@@ -121,7 +143,7 @@ def row_maker[T: Struct](shape: type[T], statement: str, columns: tuple[str, ...
     names = [field.encode_name for field in fields(shape)]
     expected = [field.encode_name for field in fields(inner)] + names[1:] if inner else names
     if list(columns) != expected:
-        raise ColumnMismatch(f"{shape.__name__} expects {expected}, the statement gives {list(columns)}: {statement}")
+        raise ColumnMismatch(f"{shape.__name__} has the fields {expected}, its statement the columns {list(columns)}")
     if inner is None:
         return lambda row: shape(*row)
     width, build = len(fields(inner)), inner
@@ -129,8 +151,6 @@ def row_maker[T: Struct](shape: type[T], statement: str, columns: tuple[str, ...
 
 
 def _inner(shape: type[Struct]) -> type[Struct] | None:
-    first = type_info(shape)
-    assert isinstance(first, StructType)
     annotation = fields(shape)[0].type
     candidates: Sequence[Any] = get_args(annotation) or (annotation,)
     return next((one for one in candidates if isinstance(one, type) and issubclass(one, Struct)), None)

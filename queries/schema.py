@@ -34,17 +34,27 @@ class RoleRights(Struct, frozen=True):
     may_truncate: bool
 
 
+# Of the role itself and of every one that it is a member of, however indirectly, and whether it inherits from that or
+# not: it could SET ROLE, or grant itself the right to.
 ROLE_RIGHTS: Final = """
-SELECT r.rolsuper                                                 AS is_superuser,
-       r.rolbypassrls                                             AS bypasses_row_security,
-       pg_has_role(c.relowner, 'MEMBER')                          AS is_owner,
-       pg_has_role(n.nspowner, 'MEMBER')                          AS is_gate,
-       has_schema_privilege('public', 'CREATE')                   AS may_create,
-       has_table_privilege('users', 'TRUNCATE')                   AS may_truncate
-FROM   pg_roles r, pg_class c, pg_namespace n
-WHERE  r.rolname = current_user
-AND    c.oid = 'users'::regclass
-AND    n.nspname = 'gate'
+SELECT bool_or(r.rolsuper)                                            AS is_superuser,
+       bool_or(r.rolbypassrls)                                        AS bypasses_row_security,
+       bool_or(EXISTS (SELECT FROM pg_class c
+                       WHERE  c.relnamespace = 'public'::regnamespace
+                       AND    c.relowner = r.oid))                    AS is_owner,
+       bool_or(EXISTS (SELECT FROM pg_namespace n
+                       WHERE  n.nspname = 'gate'
+                       AND    n.nspowner = r.oid))                    AS is_gate,
+       bool_or(has_database_privilege(r.oid, current_database(), 'CREATE')
+               OR EXISTS (SELECT FROM pg_namespace n
+                          WHERE  n.nspname !~ '^pg_temp_'
+                          AND    has_schema_privilege(r.oid, n.oid, 'CREATE'))) AS may_create,
+       bool_or(EXISTS (SELECT FROM pg_class c
+                       WHERE  c.relnamespace = 'public'::regnamespace
+                       AND    c.relkind IN ('r', 'p')
+                       AND    has_table_privilege(r.oid, c.oid, 'TRUNCATE'))) AS may_truncate
+FROM   pg_roles r
+WHERE  pg_has_role(r.oid, 'MEMBER')
 """
 
 

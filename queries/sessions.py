@@ -35,6 +35,16 @@ async def mine(conn: Door) -> list[Session]:
     return await fetch_all(conn, Session, MINE)
 
 
+REQUIRE: Final = """
+SELECT current_session_id()
+"""
+
+
+async def require(conn: Door) -> None:
+    """Whether one's session lives is asked by entering it. Raises P0001 with the constraint name `session_ended`."""
+    await execute(conn, REQUIRE)
+
+
 END: Final = """
 SELECT gate.end_my_session(%(session_id)s)
 """

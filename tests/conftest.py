@@ -20,6 +20,7 @@ from backend.app import at_the_edge, create_app
 from backend.database.embedded import DATABASE, OWNER, Embedded
 from backend.database.migrate import migrate
 from backend.settings import Settings
+from tests.documented import check_documented
 from tests.people import Person, join, new_address
 
 # Nothing here has to survive a crash.
@@ -135,6 +136,7 @@ async def client_of(app: Litestar, settings: Settings, address: str | None = Non
         transport=httpx.ASGITransport(at_the_edge(app, settings)),  # type: ignore[arg-type]
         base_url="http://lodestar.test",
         headers={"x-forwarded-for": address or new_address()},
+        event_hooks={"response": [check_documented]},
     ) as client:
         yield client
 

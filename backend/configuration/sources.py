@@ -41,7 +41,7 @@ class Environment(Env):
         if env_key not in FILE_VARIANTS or not self.text(f"{env_key}_FILE"):
             return text or default
         if text:
-            self._errors[env_key].append("is given together with its _FILE variant")
+            self._errors[env_key].append("given together with its _FILE variant")
             return default
         return self._from_file(env_key) or default
 
@@ -54,10 +54,10 @@ class Environment(Env):
             with Path(self.text(f"{name}_FILE")).open(encoding="utf-8") as file:
                 text = file.read(_FILE_CHARACTERS).strip()
         except (OSError, ValueError):
-            self._errors[name].append("has a _FILE variant that cannot be read")
+            self._errors[name].append("its _FILE variant cannot be read")
             return ""
         if not text:
-            self._errors[name].append("has a _FILE variant that is empty")
+            self._errors[name].append("its _FILE variant is empty")
         return text
 
     def problems(self) -> dict[str, list[str]]:

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from backend.contracts.text import Name, Password
+from backend.contracts.text import AnyEmail, Name, Password
 
 
 class Login(Struct, forbid_unknown_fields=True, frozen=True):
-    """Any text may be tried as an address: what is none is unknown, and told so in the same words."""
+    """`device_name` may be left out."""
 
-    email: Annotated[str, Meta(max_length=254, examples=["ada@example.com"])]
+    email: AnyEmail
     password: Password
     device_name: Name | None = None
 

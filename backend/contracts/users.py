@@ -1,15 +1,20 @@
 """What comes in for accounts."""
 
+from typing import Annotated
+
+from litestar.params import QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
-from backend.contracts.text import Email, Name, Password
+from backend.contracts.text import NO_NUL, Email, Name, NewPassword, Password
+
+EmailFilter = Annotated[str | None, QueryParameter(max_length=254, pattern=NO_NUL, description="Exactly this address.")]
 
 
 class SignUp(Struct, forbid_unknown_fields=True, frozen=True):
     """`full_name` may be left out."""
 
     email: Email
-    password: Password
+    password: NewPassword
     full_name: Name | None = None
 
 
@@ -29,7 +34,7 @@ class UserPatch(Struct, forbid_unknown_fields=True, frozen=True):
 
 class PasswordChange(Struct, forbid_unknown_fields=True, frozen=True):
     current_password: Password
-    new_password: Password
+    new_password: NewPassword
 
 
 class Deletion(Struct, forbid_unknown_fields=True, frozen=True):

@@ -1,16 +1,15 @@
 """Other people's accounts, for administrators."""
 
-from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
 
 from backend.contracts.pages import Cursor, Limit, Page, before, page_of
-from backend.contracts.users import UserPatch
+from backend.contracts.users import EmailFilter, UserPatch
 from backend.controllers.found import found
 from backend.errors import InvalidCursor, LastAdmin, NotAdmin, NotFound
 from backend.security.guards import require_admin
@@ -33,13 +32,16 @@ class AdministrationController(Controller):
         conn: NamedDependency[Conn],
         limit: Limit = 20,
         cursor: Cursor = None,
-        email: Annotated[str | None, QueryParameter(max_length=254, description="Exactly this address.")] = None,
+        email: EmailFilter = None,
     ) -> Response[Page[User]]:
-        """List the accounts, newest first."""
+        """List the accounts, newest first.
+
+        With `email` it is the account that has this address, or none.
+        """
         if email is None:
             return page_of(await administration.page(conn, before(cursor, PATH), limit + 1), limit, PATH)
         before(cursor, PATH, f"email={quote(email)}")
-        user = await administration.find_by_email(conn, email.lower().replace("\x00", ""))
+        user = await administration.find_by_email(conn, email.lower())
         return Response(Page([] if user is None or cursor else [user], None))
 
     @get("/{user_id:uuid}", raises=[NotAdmin, NotFound])
@@ -49,7 +51,11 @@ class AdministrationController(Controller):
 
     @patch("/{user_id:uuid}", raises=[NotAdmin, NotFound, LastAdmin])
     async def edit(self, conn: NamedDependency[Conn], user_id: FromPath[UUID], data: JSONBody[UserPatch]) -> User:
-        """Enable or disable an account, give or take the rights of an administrator, change the name."""
+        """Change an account.
+
+        It can be enabled or disabled, get or lose the rights of an administrator, and be renamed. What is left out
+        stays, null clears the name (RFC 7396).
+        """
         return found(
             await administration.edit(
                 conn,
@@ -68,10 +74,10 @@ class AdministrationController(Controller):
 
     @get("/{user_id:uuid}/sessions", raises=[NotAdmin, NotFound])
     async def sessions(self, conn: NamedDependency[Conn], user_id: FromPath[UUID]) -> list[Session]:
-        """List somebody's sessions."""
+        """List the sessions of an account, newest first."""
         return await administration.sessions(conn, user_id)
 
     @delete("/{user_id:uuid}/sessions", raises=[NotAdmin, NotFound])
     async def end_sessions(self, conn: NamedDependency[Conn], user_id: FromPath[UUID]) -> None:
-        """End all of somebody's sessions."""
+        """End all sessions of an account. Their access tokens are refused from the next request on."""
         await administration.end_sessions(conn, user_id)

@@ -4,6 +4,8 @@ from typing import Literal
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from msgspec import Struct
 
 from backend.database.probe import Probe
@@ -17,18 +19,21 @@ class Ready(Struct, frozen=True):
     status: Literal["ready", "unready"]
 
 
+UNREADY = ResponseSpec(Ready, examples=[Example(value=Ready("unready"))])
+
+
 class HealthController(Controller):
     path = "/health"
     tags = ["Service"]
 
     @get("/live", exclude_from_auth=True)
     async def live(self) -> Live:
-        """Whether the process answers. Touches nothing."""
+        """Say that the process answers. Touches nothing."""
         return Live("ok")
 
-    @get("/ready", exclude_from_auth=True)
+    @get("/ready", exclude_from_auth=True, responses={503: UNREADY})
     async def ready(self, probe: NamedDependency[Probe]) -> Response[Ready]:
-        """Whether to send traffic here: 503 while the database is away, its schema is too old, or we drain."""
+        """Say whether to send traffic here. Unready while the database is away, its schema is too old, or we drain."""
         if probe.ready:
             return Response(Ready("ready"))
         return Response(Ready("unready"), status_code=503, headers={"Retry-After": "1"})

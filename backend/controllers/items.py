@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch, post
+from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
@@ -16,6 +17,7 @@ from queries._fetch import Conn
 from queries.items import Item
 
 PATH = "/v1/items"
+LOCATION = ResponseHeader("Location", documentation_only=True, description="The address of the new item.")
 
 
 class ItemController(Controller):
@@ -28,7 +30,7 @@ class ItemController(Controller):
         """List one's items, newest first."""
         return page_of(await items.page(conn, before(cursor, PATH), limit + 1), limit, PATH)
 
-    @post("/")
+    @post("/", response_headers=[LOCATION])
     async def add(self, conn: NamedDependency[Conn], data: JSONBody[NewItem]) -> Response[Item]:
         """Keep a new item."""
         item = await items.add(conn, data.title, data.description)

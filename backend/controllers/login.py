@@ -18,7 +18,13 @@ from queries.sessions import Scope
 class LoginController(Controller):
     tags = ["Log-in"]
 
-    @post("/login", exclude_from_auth=True, status_code=200, raises=[InvalidCredentials, TooManyAttempts])
+    @post(
+        "/login",
+        operation_id="login",
+        exclude_from_auth=True,
+        status_code=200,
+        raises=[InvalidCredentials, TooManyAttempts],
+    )
     async def login(
         self,
         conn: NamedDependency[Conn],
@@ -26,7 +32,11 @@ class LoginController(Controller):
         origin: NamedDependency[Origin],
         data: JSONBody[Login],
     ) -> Tokens:
-        """Log in with e-mail address and password."""
+        """Log in with e-mail address and password.
+
+        The answer to a wrong password, an unknown address and a disabled account is the same. After several failures
+        there is a wait, which Retry-After gives.
+        """
         return await logins.login(conn, data, origin)
 
     @post(
@@ -42,14 +52,18 @@ class LoginController(Controller):
         origin: NamedDependency[Origin],
         data: JSONBody[Refresh],
     ) -> Tokens:
-        """Exchange a refresh token for new tokens. It can be used once."""
+        """Exchange a refresh token for new tokens.
+
+        It can be used once. For a few seconds more it still gets the current one, for a client that lost the answer;
+        after that, using it again ends the session.
+        """
         return await logins.refresh(conn, data.refresh_token, origin)
 
-    @post("/logout", status_code=204)
+    @post("/logout", operation_id="logout", status_code=204)
     async def logout(
         self,
         conn: NamedDependency[Conn],
         scope_of: Annotated[Scope, QueryParameter(name="scope", description="Which sessions end.")] = "local",
     ) -> None:
-        """End this session, all the others, or all."""
+        """Log out. Access tokens of the ended sessions are refused from the next request on."""
         await sessions.end_mine(conn, scope_of)

@@ -7,6 +7,7 @@ from msgspec import UNSET
 
 from backend.contracts.users import Deletion, PasswordChange, ProfilePatch, SignUp
 from backend.errors import EmailTaken, InvalidToken, LastAdmin, SignupClosed, TooManyAttempts, WrongPassword
+from backend.security.guards import require_open_signup
 from backend.services.accounts import Accounts
 from backend.services.origins import Origin
 from queries import users
@@ -18,7 +19,12 @@ class UserController(Controller):
     path = "/users"
     tags = ["Accounts"]
 
-    @post("/", exclude_from_auth=True, raises=[SignupClosed, EmailTaken, TooManyAttempts])
+    @post(
+        "/",
+        exclude_from_auth=True,
+        guards=[require_open_signup],
+        raises=[SignupClosed, EmailTaken, TooManyAttempts],
+    )
     async def sign_up(
         self,
         conn: NamedDependency[Conn],
@@ -26,7 +32,10 @@ class UserController(Controller):
         origin: NamedDependency[Origin],
         data: JSONBody[SignUp],
     ) -> User:
-        """Create an account."""
+        """Create an account.
+
+        A password has a least length, and may be neither one of the commonest nor made of the name or the address.
+        """
         return await accounts.sign_up(conn, data, origin)
 
     @get("/me")
@@ -36,7 +45,7 @@ class UserController(Controller):
 
     @patch("/me")
     async def edit_me(self, conn: NamedDependency[Conn], data: JSONBody[ProfilePatch]) -> User:
-        """Change one's name; null clears it."""
+        """Change one's account. What is left out stays, null clears (RFC 7396)."""
         name = data.full_name
         return _still_there(
             await users.edit_me(conn, sets_full_name=name is not UNSET, full_name=None if name is UNSET else name)

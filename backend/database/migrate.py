@@ -1,26 +1,39 @@
 """Applies queries/migrations as the owner, each file once and never an edited one.
 
-Forty lines of our own instead of yoyo-migrations: see docs/decisions/0002-migrations.md.
+A few screens of our own instead of yoyo-migrations: see docs/decisions/0002-migrations.md.
 """
 
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from msgspec import Struct
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
+from backend.database import roles
+from backend.database.refusals import one_line, refuse_old
+from backend.database.roles import Connection, Roles
 from backend.internal import OperatorError
 from backend.settings import Settings, conninfo
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "queries" / "migrations"
-_LOCK: Final = 0x4C6F6465  # "Lode": one migration at a time in a database, whoever starts it.
-_VARIABLE: Final = re.compile(r':"(owner|gate|runtime)"')
+LOCK: Final = 0x4C6F6465  # "Lode": one migration at a time in a database, whoever starts it.
+
+# The names of roles stand in the files as psql's variables, and like psql this leaves alone what is no code.
+_TOKEN: Final = re.compile(
+    r"""--[^\n]*  |  /\*.*?\*/       # comments
+    |   '[^']*'  |  (\$\w*\$).*?\1   # strings and bodies
+    |   ::                           # a cast is not the beginning of a variable
+    |   :"(?P<variable>owner|gate|runtime)"
+    |   "[^"]*"
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_ENDS_TRANSACTION: Final = re.compile(r"^\s*(BEGIN|COMMIT|ROLLBACK)\s*;", re.IGNORECASE | re.MULTILINE)
 
 _HISTORY: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -29,8 +42,6 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 )
 """
-
-type Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class File(Struct, frozen=True):
@@ -62,20 +73,28 @@ def migrate(settings: Settings, say: Callable[[str], object] = lambda _: None, f
     Raises OperatorError with one line: no connection, a superuser as owner, a missing right, an edited or failing file.
     """
     with _owner(settings) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-        roles = _roles(connection, settings)
+        _take_turn(connection, say)
         pending = _pending(connection, folder)
+        names = Roles.of(connection)
+        roles.ensure(connection, names, settings.database_url or "")
         connection.execute(_HISTORY)
-        for name in (roles["runtime"], roles["gate"]):
-            connection.execute(sql.SQL("GRANT SELECT ON schema_migrations TO {}").format(sql.Identifier(name)))
+        for role in (names.runtime, names.gate):
+            connection.execute(sql.SQL("GRANT SELECT ON schema_migrations TO {}").format(sql.Identifier(role)))
         for file in pending:
             say(f"migrating {file.name}")
-            _apply(connection, file, roles)
+            _apply(connection, file, names)
         return [file.name for file in pending]
 
 
+def _take_turn(connection: Connection, say: Callable[[str], object]) -> None:
+    """The lock ends with the connection, and so dies with whoever holds it."""
+    if connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone() != (True,):
+        say("waiting for another migration to end")
+        connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+
+
 def _pending(connection: Connection, folder: Path) -> list[File]:
-    history = connection.execute("SELECT to_regclass('public.schema_migrations') IS NOT NULL").fetchone()
+    history = connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
     applied: dict[str, str] = {}
     if history and history[0]:
         applied = dict(connection.execute("SELECT name, sha256 FROM schema_migrations").fetchall())
@@ -85,18 +104,28 @@ def _pending(connection: Connection, folder: Path) -> list[File]:
     return [file for file in present if file.name not in applied]
 
 
-def _apply(connection: Connection, file: File, roles: dict[str, str]) -> None:
-    def quoted(variable: re.Match[str]) -> str:
-        return sql.Identifier(roles[variable[1]]).as_string(connection)
-
+def _apply(connection: Connection, file: File, names: Roles) -> None:
+    if statement := _ENDS_TRANSACTION.search(file.text):
+        raise OperatorError(f"{file.name} has a {statement[1]}, but each file is one transaction by itself")
+    text = _named(connection, file.text, names)
     try:
         with connection.transaction():
             # Under FORCE a data migration would silently touch no row; with this it raises instead.
             connection.execute("SET LOCAL row_security = off")
-            connection.execute(_VARIABLE.sub(quoted, file.text).encode())
+            connection.execute(text.encode())
             connection.execute("INSERT INTO schema_migrations (name, sha256) VALUES (%s, %s)", (file.name, file.sha256))
     except psycopg.Error as error:
-        raise OperatorError(f"{file.name} failed and was rolled back: {_one_line(error)}") from error
+        raise OperatorError(f"{file.name}{_line(text, error)} failed and was rolled back: {one_line(error)}") from None
+
+
+def _named(connection: Connection, text: str, names: Roles) -> str:
+    """The text with the names of the roles, quoted, in the places of the variables."""
+
+    def replacement(token: re.Match[str]) -> str:
+        variable = token["variable"]
+        return sql.Identifier(getattr(names, variable)).as_string(connection) if variable else token[0]
+
+    return _TOKEN.sub(replacement, text)
 
 
 @contextmanager
@@ -106,55 +135,25 @@ def _owner(settings: Settings) -> Iterator[Connection]:
     try:
         connection = psycopg.connect(conninfo(settings.database_owner_url, settings), autocommit=True)
     except psycopg.OperationalError as error:
-        raise OperatorError(f"cannot connect as the owner: {_one_line(error)}") from error
+        raise OperatorError(f"cannot connect to DATABASE_OWNER_URL: {one_line(error)}") from None
     with connection:
-        if connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (True,):
-            raise OperatorError("the owner is a superuser, who passes by row security; use a role of its own")
-        yield connection
+        _prepare(connection)
+        try:
+            yield connection
+        except psycopg.Error as error:
+            raise OperatorError(f"the migration stopped: {one_line(error)}") from None
 
 
-def _roles(connection: Connection, settings: Settings) -> dict[str, str]:
-    """Names of owner, gate and runtime; creates what is missing."""
-    database, owner = connection.info.dbname, connection.info.user
-    roles = {"owner": owner, "gate": f"{database}_gate", "runtime": f"{database}_runtime"}
-    for name in (roles["gate"], roles["runtime"]):
-        if not _exists(connection, name):
-            _ask(connection, sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
-    if connection.execute("SELECT pg_has_role(%s, 'SET')", (roles["gate"],)).fetchone() != (True,):
-        _ask(connection, _grant("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE", roles["gate"], owner))
-    if settings.database_url is not None:
-        _login(connection, settings.database_url, roles)
-    return roles
+def _prepare(connection: Connection) -> None:
+    refuse_old(connection.info)
+    if connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (True,):
+        raise OperatorError("the owner is a superuser, who passes by row security; use a role of its own")
+    connection.execute("SET search_path = public")
+    # If this process is killed in a long statement, the server would otherwise go on with it, and keep the lock.
+    with suppress(psycopg.errors.InvalidParameterValue):  # Windows cannot do that.
+        connection.execute("SET client_connection_check_interval = '1s'")
 
 
-def _login(connection: Connection, url: str, roles: dict[str, str]) -> None:
-    parts = conninfo_to_dict(url)
-    login = str(parts.get("user", ""))
-    if login == roles["owner"]:
-        raise OperatorError("DATABASE_URL logs in as the owner, whom migrations alone should use")
-    if not _exists(connection, login):
-        create = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
-        _ask(connection, create.format(sql.Identifier(login), sql.Literal(parts.get("password"))), login)
-    if connection.execute("SELECT pg_has_role(%s, %s, 'USAGE')", (login, roles["runtime"])).fetchone() != (True,):
-        _ask(connection, _grant("GRANT {} TO {}", roles["runtime"], login))
-
-
-def _grant(statement: str, *names: str) -> sql.Composed:
-    return sql.SQL(statement).format(*map(sql.Identifier, names))
-
-
-def _ask(connection: Connection, statement: sql.Composed, login: str | None = None) -> None:
-    try:
-        connection.execute(statement)
-    except psycopg.errors.InsufficientPrivilege as error:
-        # The statement is repeated for whoever may run it; that of a login has a password in it, and is not.
-        wanted = f'CREATE ROLE "{login}" LOGIN PASSWORD ...' if login else statement.as_string(connection)
-        raise OperatorError(f"the owner may not do this; a DBA must run: {wanted}") from error
-
-
-def _exists(connection: Connection, role: str) -> bool:
-    return connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is not None
-
-
-def _one_line(error: psycopg.Error) -> str:
-    return " ".join(str(error.diag.message_primary or error).split())
+def _line(text: str, error: psycopg.Error) -> str:
+    position = error.diag.statement_position
+    return f":{text.count('\n', 0, int(position)) + 1}" if position else ""

@@ -24,13 +24,13 @@ def create_pool(settings: Settings) -> Connections:
         max_waiting=settings.pool_max_waiting,
         timeout=settings.pool_timeout,
         kwargs={"autocommit": True, "prepare_threshold": None},
-        configure=_speak_utc,
+        configure=_speak_utc if settings.database_pooler == "off" else None,
         open=False,
         name="lodestar",
     )
 
 
 async def _speak_utc(connection: AsyncConnection[tuple[Any, ...]]) -> None:
-    """Times come in the session's zone, and are promised in UTC."""
+    """Times come in the session's zone, and are promised in UTC. Behind a pooler `backend prestart` sees to it."""
     if connection.info.parameter_status("TimeZone") not in ("UTC", "Etc/UTC"):
         await AsyncRawCursor(connection).execute("SET TIME ZONE 'UTC'")

@@ -33,8 +33,8 @@ def database() -> None:
 def url() -> None:
     """Print the database's URL, with its password.
 
-    It is DATABASE_OWNER_URL, or DATABASE_URL where no owner is configured. An embedded server that does not run
-    is started for a moment, so that its port is certain.
+    It is DATABASE_OWNER_URL, or DATABASE_URL where no owner is configured. An embedded server that does not
+    run is started for a moment, so that its port is certain.
     """
     with _database() as found:
         click.echo(found.url)

@@ -6,19 +6,17 @@ from backend.security.keyring import KeyRing, new_signing_key, public_pem
 from backend.security.secret_keys import new_secret_key
 
 
-@click.group()
+@click.group(epilog="Example: backend keys new > production.env")
 def keys() -> None:
     """Make the secrets that a deployment needs."""
 
 
-@keys.command()
+@keys.command(epilog="Example: backend keys new > production.env")
 def new() -> None:
     """Print a fresh SECRET_KEY and JWT_SIGNING_KEY as lines of an env file.
 
     The public half of the signing key follows as a comment: once another key signs, it goes into
     JWT_VERIFICATION_KEYS for as long as tokens that it signed may live.
-
-    Example: backend keys new > production.env
     """
     signing_pem = new_signing_key()
     ring = KeyRing(signing_pem, ())

@@ -2,8 +2,9 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import NoReturn
 
 import rich_click as click
 
@@ -11,18 +12,28 @@ from backend.settings import Settings
 
 
 class Interruption:
-    """SIGTERM and SIGINT until granian takes them over: they end the command, but cut no step in two."""
+    """SIGTERM and SIGINT until granian takes them over: they undo what was done and end the command.
 
-    def __init__(self) -> None:
+    Nothing is raised: what a signal handler raises inside a callback of Python's import system, for one, is printed
+    and forgotten, and the signal with it.
+    """
+
+    def __init__(self, undo: ExitStack) -> None:
+        self._undo = undo
         self._held = False
         self._asked = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._interrupt)
 
     def _interrupt(self, *_: object) -> None:
-        first, self._asked = not self._asked, True
-        if first and not self._held:
-            raise SystemExit(0)
+        self._asked = True
+        if not self._held:
+            self._end()
+
+    def _end(self) -> NoReturn:
+        self._held = True
+        self._undo.close()
+        os._exit(0)
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -31,10 +42,10 @@ class Interruption:
         yield
         self._held = False
         if self._asked:
-            raise SystemExit(0)
+            self._end()
 
     def hold(self) -> None:
-        """From now on nothing is cut short: the command is ending already."""
+        """From now on signals are ignored: the command is ending already."""
         self._held = True
 
 
@@ -46,46 +57,59 @@ class Interruption:
 def serve(host: str | None, port: int | None, workers: int | None, reload: bool) -> None:
     """Serve the API.
 
-    In development without DATABASE_URL it brings up a PostgreSQL of its own and migrates it; otherwise it waits
-    for the configured one and checks it. SIGTERM and Ctrl-C end it within SHUTDOWN_TIMEOUT.
+    In development without DATABASE_URL it brings up a PostgreSQL of its own and migrates it; otherwise it
+    waits for the configured one and checks it. SIGTERM and Ctrl-C end it within SHUTDOWN_TIMEOUT.
     """
-    from backend.server import claimed_port, run
-
-    interruption = Interruption()
     # By way of the environment, which the workers read as well.
     given = {"HOST": host, "PORT": port, "WORKERS": workers}
     os.environ |= {name: str(value) for name, value in given.items() if value is not None}
-    settings = Settings.read()
     with ExitStack() as stack:
+        interruption = Interruption(stack)
+        settings = Settings.read()
+        say = _announcer(settings)
+        from backend.server import claimed_port, run
+
         address, number = stack.enter_context(claimed_port(settings.host, settings.port))
         if settings.database_url is None:
-            settings = _with_embedded_database(settings, stack, interruption)
+            settings = _with_embedded_database(settings, say, stack, interruption)
         else:
-            _check_database(settings)
+            _check_database(settings, say)
         # No worker is ever to hold the owner's password.
         for name in ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE"):
             os.environ.pop(name, None)
-        shown = f"[{address}]" if ":" in address else address
-        click.echo(f"Serving on http://{shown}:{number}")
+        say(f"Serving on http://{f'[{address}]' if ':' in address else address}:{number}")
         run(settings, address, number, reload=reload)
 
 
-def _check_database(settings: Settings) -> None:
+def _announcer(settings: Settings) -> Callable[[str], object]:
+    """What tells of each step: lines for a person, or events where the logs are for machines."""
+    import structlog
+
+    from backend.logs import configure_logs
+
+    configure_logs(settings)
+    return click.echo if settings.log_format == "console" else structlog.get_logger("backend.serve").info
+
+
+def _check_database(settings: Settings, say: Callable[[str], object]) -> None:
     from backend.prestart import prestart
 
     prestart(settings)
+    say("PostgreSQL answers, and its role and schema are fit to serve from")
 
 
-def _with_embedded_database(settings: Settings, stack: ExitStack, interruption: Interruption) -> Settings:
+def _with_embedded_database(
+    settings: Settings, say: Callable[[str], object], stack: ExitStack, interruption: Interruption
+) -> Settings:
     """The settings with the URLs of the embedded PostgreSQL, migrated, which runs until `stack` is closed."""
     from backend.database.embedded import Embedded
     from backend.database.migrate import migrate
 
     with interruption.whole():
-        embedded = Embedded.start(settings.data_dir, report=click.echo)
+        embedded = Embedded.start(settings.data_dir, report=say)
         stack.callback(embedded.stop)
         stack.callback(interruption.hold)
     os.environ |= {"DATABASE_URL": embedded.runtime_url, "DATABASE_OWNER_URL": embedded.owner_url}
     settings = Settings.read()
-    migrate(settings, click.echo)
+    migrate(settings, say)
     return settings

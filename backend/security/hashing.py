@@ -8,7 +8,7 @@ from functools import partial
 from threading import BoundedSemaphore
 
 
-class HashPoolFull(Exception):  # noqa: N818  # It is a state to be told to the client, not a fault.
+class HashPoolFull(Exception):
     """Every thread is busy and every place to wait taken. Nothing was computed; trying again may work."""
 
 

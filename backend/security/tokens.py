@@ -29,7 +29,7 @@ _REFRESH_BODY: Final = struct.Struct(">16sq")  # The session's UUID, and a gener
 _REFRESH_TOKEN: Final = re.compile(_REFRESH_PREFIX + r"[A-Za-z0-9_-]{75}")  # 24 bytes and a MAC of 32.
 
 
-class InvalidToken(Exception):  # noqa: N818  # The answer is a 401, no error of ours.
+class InvalidToken(Exception):
     """The token is not one of ours, or no longer. It never says why: the caller learns 401, no more."""
 
 

@@ -4,29 +4,22 @@ from collections import OrderedDict
 from time import monotonic
 from typing import Final
 
+from backend.contracts.passwords import weaknesses
 from backend.contracts.users import Deletion, PasswordChange, SignUp
 from backend.errors import (
     EmailTaken,
     FieldError,
     InvalidToken,
-    SignupClosed,
     TooManyAttempts,
     ValidationFailed,
     WrongPassword,
 )
-from backend.security.passwords import Passwords, refuse_weak
+from backend.security.passwords import Passwords
 from backend.services.origins import Origin
 from backend.settings import Settings
 from queries import users
 from queries._fetch import Conn
 from queries.users import User
-
-_REASONS: Final = {
-    "too_short": "Is too short.",
-    "too_long": "Is longer than 1,024 bytes.",
-    "common_password": "Is one of the commonest passwords.",
-    "context_word": "Is made of your name, your address or the name of this service.",
-}
 
 
 class Accounts:
@@ -38,13 +31,11 @@ class Accounts:
         self._waits = Waits()
 
     async def sign_up(self, conn: Conn, data: SignUp, origin: Origin) -> User:
-        """One round trip. Raises SignupClosed, ValidationFailed, TooManyAttempts and EmailTaken.
+        """One round trip. Raises ValidationFailed, TooManyAttempts and EmailTaken.
 
         The database counts sign-ups of an address and says with each when the next is due. This worker remembers it
         and refuses before hashing; a worker that has not heard of it yet hashes once and is refused by the database.
         """
-        if self._settings.signup == "closed":
-            raise SignupClosed
         self._judge(data.password, "/password", data.email, data.full_name)
         if wait := self._waits.of(origin.network):
             raise TooManyAttempts(retry_after=wait)
@@ -92,11 +83,8 @@ class Accounts:
         return check
 
     def _judge(self, password: str, pointer: str, email: str, full_name: str | None) -> None:
-        context = [email, email.partition("@")[0], *(full_name or "").split()]
-        minimum = self._settings.password_min_length
-        if code := refuse_weak(password, min_length=minimum, context=context):
-            message = f"{_REASONS[code]} At least {minimum} characters." if code == "too_short" else _REASONS[code]
-            raise ValidationFailed(errors=[FieldError(code=code, message=message, pointer=pointer)])
+        if errors := weaknesses(password, pointer, self._settings.password_min_length, email, full_name or ""):
+            raise ValidationFailed(errors=errors)
 
 
 def _wrong(pointer: str) -> WrongPassword:

@@ -1,9 +1,11 @@
 """Log-in and refresh: what is decided between asking the gate and answering."""
 
+from contextlib import suppress
+
 from backend.contracts.login import Login, Tokens
 from backend.errors import InvalidCredentials, InvalidRefreshToken, TooManyAttempts
 from backend.security.fingerprints import Fingerprints
-from backend.security.passwords import Passwords
+from backend.security.passwords import HashPoolFull, Passwords
 from backend.security.tokens import AccessTokens, InvalidToken, RefreshClaim, RefreshTokens
 from backend.services.origins import Origin
 from backend.settings import Settings
@@ -27,7 +29,7 @@ class Logins:
         Raises TooManyAttempts before anything is hashed, and InvalidCredentials, after one hash, for an account that
         is unknown, disabled or has another password (ASVS 6.3.8).
         """
-        email = data.email.lower().replace("\x00", "")
+        email = data.email.lower()
         limited = self._settings.rate_limits
         attempt = await logins.begin_login(conn, email=email, network=origin.network, limited=limited)
         if attempt.retry_after:
@@ -38,9 +40,10 @@ class Logins:
             raise InvalidCredentials
         seen_hash = attempt.password_hash
         if verdict.outdated:
-            new_hash = await self._passwords.hash(data.password)
-            await logins.upgrade_hash(conn, user_id=attempt.user_id, seen_hash=seen_hash, new_hash=new_hash)
-            seen_hash = new_hash
+            with suppress(HashPoolFull):  # The password was right; the hash can be upgraded the next time.
+                new_hash = await self._passwords.hash(data.password)
+                await logins.upgrade_hash(conn, user_id=attempt.user_id, seen_hash=seen_hash, new_hash=new_hash)
+                seen_hash = new_hash
         opened = await logins.finish_login(
             conn,
             user_id=attempt.user_id,

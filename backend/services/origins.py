@@ -1,8 +1,8 @@
 """Where a request comes from, as throttles and sessions keep it."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from litestar import Request
 from msgspec import Struct
 
 from backend.security.fingerprints import client_address, throttle_prefix
@@ -20,13 +20,13 @@ class Origin(Struct, frozen=True):
 
 
 class Origins:
-    """Makes the dependency `origin`."""
+    """Reads an origin from the scope of an ASGI request."""
 
     def __init__(self, settings: Settings) -> None:
         self._trusted_proxies = settings.trusted_proxies
 
-    def provide(self, request: Request[Any, Any, Any]) -> Origin:
+    def of(self, scope: Mapping[str, Any]) -> Origin:
         """The address is the one that our own proxies vouch for; of the user agent the first 500 characters."""
-        address = client_address(request.scope, self._trusted_proxies)
-        agent = request.headers.get("user-agent", "").replace("\x00", "")
-        return Origin(address, throttle_prefix(address), agent[:_USER_AGENT_CHARACTERS])
+        address = client_address(scope, self._trusted_proxies)
+        agent = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")
+        return Origin(address, throttle_prefix(address), agent.replace("\x00", "")[:_USER_AGENT_CHARACTERS])

@@ -141,6 +141,7 @@ BEGIN ATOMIC
         AND    a.wait = 0
         AND    s.ended_at IS NULL
         AND    s.idle_until > now()
+        AND    s.expires_at > now()
         AND    (s.generation = from_generation
                 OR s.generation = from_generation + 1
                    AND s.rotated_at > now() - grace_seconds * interval '1 second')

@@ -74,9 +74,12 @@ BEGIN ATOMIC
                is_active = coalesce(active, is_active),
                is_admin  = coalesce(admin, is_admin)
         WHERE  id = of_user
-        RETURNING new.*, old.is_active AS was_active, old.is_admin AS was_admin
+        RETURNING new.*, old.is_active AS was_active, old.is_admin AS was_admin, old.full_name AS was_called
     ), noted AS MATERIALIZED (
         SELECT gate.note_rights(id, was_active, is_active, was_admin, is_admin) FROM edited
+    ), renamed AS (
+        INSERT INTO audit_events (event, user_id)
+        SELECT 'user_renamed', id FROM edited WHERE full_name IS DISTINCT FROM was_called
     )
     SELECT id, email, full_name, is_active, is_admin, email_verified_at, created_at, updated_at
     FROM   edited

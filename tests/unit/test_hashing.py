@@ -48,6 +48,10 @@ class Gate:
     def open(self) -> None:
         self._open.set()
 
+    @property
+    def is_open(self) -> bool:
+        return self._open.is_set()
+
 
 async def fill(pool: HashPool, gate: Gate) -> list[asyncio.Task[None]]:
     """Occupies every free place and returns who holds one."""
@@ -67,6 +71,14 @@ async def free_places(pool: HashPool) -> int:
     gate.open()
     await asyncio.gather(*held)
     return len(held)
+
+
+async def fully_free(pool: HashPool) -> None:
+    """Waits until every place is free: a cancelled job ends when its thread does."""
+    async with asyncio.timeout(DEADLINE):
+        while (places := await free_places(pool)) != PLACES:
+            assert places < PLACES
+            await asyncio.sleep(0.001)
 
 
 @pytest.mark.checklist(20)
@@ -130,7 +142,7 @@ async def test_a_caller_cancelled_while_its_job_runs_keeps_the_place_until_it_en
     assert await fill(pool, gate) == []
     gate.open()
     await asyncio.gather(*held[WORKERS:])
-    assert await free_places(pool) == PLACES
+    await fully_free(pool)
 
 
 @pytest.mark.checklist(20)
@@ -156,13 +168,6 @@ async def test_no_place_is_lost_when_callers_are_cancelled_at_random_points(pool
     await fully_free(pool)
 
 
-async def fully_free(pool: HashPool) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while (places := await free_places(pool)) != PLACES:
-            assert places < PLACES
-            await asyncio.sleep(0.001)
-
-
 async def test_each_thread_is_prepared_once() -> None:
     prepared: list[int] = []
     pool = HashPool(WORKERS, QUEUE, lambda: prepared.append(threading.get_ident()))
@@ -180,7 +185,7 @@ async def test_closing_ends_the_threads_and_who_still_waits() -> None:
     opener = threading.Timer(0.01, gate.open)
     opener.start()
     pool.close()
-    opener.join()
+    assert gate.is_open
     assert not any(thread.is_alive() for thread in threads)
     results = await asyncio.gather(*held, return_exceptions=True)
     assert [type(result) for result in results] == [type(None), asyncio.CancelledError]

@@ -83,7 +83,7 @@ async def test_a_password_is_taken_as_received_without_normalisation(passwords: 
 async def test_lone_surrogates_are_characters_like_any_other(passwords: Passwords) -> None:
     stored = await passwords.hash("\ud800 and \udfff")
     assert await passwords.verify("\ud800 and \udfff", stored) == RIGHT
-    assert await passwords.verify("\ufffd and \ufffd", stored) == WRONG
+    assert await passwords.verify("? and ?", stored) == WRONG
     assert await passwords.verify("\ud801 and \udfff", legacy(PASSWORD)) == WRONG
 
 

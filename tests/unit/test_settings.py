@@ -164,10 +164,12 @@ def test_a_file_that_is_missing_empty_binary_or_given_twice_is_refused(name: str
             Settings.read(others | {f"{name}_FILE": str(tmp_path / case)})
         assert set(caught.value.problems) == {name}
         assert str(tmp_path) not in str(caught.value)
-    assert set(refusal(**{name: "x", f"{name}_FILE": str(tmp_path / "empty")}).problems) == {name}
+    (tmp_path / "good").write_text("x")
+    twice = refusal(**{name: "x", f"{name}_FILE": str(tmp_path / "good")})
+    assert twice.problems == {name: ["given together with its _FILE variant"]}
     with pytest.raises(SettingsError) as caught:
         Settings.read({"ENVIRONMENT": "production", "EMAIL_VERIFICATION": "off", "SECRET_KEY_FILE": "/missing"})
-    assert caught.value.problems["SECRET_KEY"] == ["has a _FILE variant that cannot be read"]
+    assert caught.value.problems["SECRET_KEY"] == ["its _FILE variant cannot be read"]
 
 
 def test_the_dotenv_file_is_read_in_development_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

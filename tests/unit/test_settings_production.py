@@ -1,6 +1,7 @@
 """What production refuses to start on, and that no way of printing the settings shows a secret."""
 
 import base64
+import random
 import re
 import secrets
 from io import StringIO
@@ -69,6 +70,7 @@ WEAK_KEYS = {
     "digits": "0123456789abcdef" * 4,
     "counted": bytes(range(32)).hex(),
     "counted by threes": bytes(range(0, 96, 3)).hex(),
+    "few bytes": bytes(random.Random(1).choices((0, 1, 2, 4, 9, 17, 33, 70, 128, 201, 255), k=64)).hex(),
     "encoded text": base64.b64encode(b"Sphinx of black quartz, judge my vow 24680!").decode(),
     "half a placeholder": base64.b64encode(secrets.token_bytes(40)).decode()[:-12] + "CHANGEMEPLEA",
     "passphrase": "correct horse battery staple correct horse",
@@ -145,6 +147,13 @@ def test_a_signing_key_that_is_weak_or_of_another_kind_is_refused(key: str) -> N
 def test_a_database_url_without_a_good_password_is_refused(name: str, password: str) -> None:
     weak = url(password).replace("app:", "app:" if name == "DATABASE_URL" else "owner:")
     assert refused(**{name: weak}) == {name}
+
+
+@pytest.mark.checklist(70)
+@pytest.mark.parametrize("place", ["{}:{}@db/main", "app:{}@{}/main", "app:{}@db/{}"])
+def test_a_password_that_its_url_tells_anyway_is_refused(place: str) -> None:
+    told = f"postgresql://{place.format('orders-Runtime-7', 'orders-runtime-7')}"
+    assert refused(DATABASE_URL=told) == {"DATABASE_URL"}
 
 
 @pytest.mark.checklist(22, 70)

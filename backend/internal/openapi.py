@@ -1,0 +1,25 @@
+"""`backend openapi`: the OpenAPI document as a file."""
+
+import msgspec
+import rich_click as click
+from litestar import Router
+
+from backend.internal import OperatorError
+
+
+@click.command(epilog="Example: backend openapi - | jq .paths")
+@click.argument("path", type=click.Path(), default="openapi.json")
+def openapi(path: str) -> None:
+    """Write the OpenAPI document to PATH, which is openapi.json unless it is given; - is standard output.
+
+    It needs neither settings nor a database.
+    """
+    from backend.app import api
+    from backend.documentation.document import openapi_json
+
+    text = msgspec.json.format(openapi_json(Router("/", route_handlers=api()).routes)) + b"\n"
+    try:
+        with click.open_file(path, "wb") as file:
+            file.write(text)
+    except OSError as error:
+        raise OperatorError(f"{path} cannot be written: {error.strerror}.") from None

@@ -1,0 +1,45 @@
+"""What the tests of the API share beyond a client: people who cost no hash, and databases of their own."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from litestar import Litestar
+from psycopg import sql
+
+from backend.database.embedded import DATABASE, OWNER, Embedded
+from backend.settings import Settings
+from tests.conftest import client_of
+from tests.database import Connection, introduce
+from tests.people import Person, join
+
+
+@pytest.fixture(scope="session")
+async def someone(app: Litestar, settings: Settings) -> AsyncIterator[Person]:
+    """Anybody who is logged in, for tests that change nothing about him."""
+    async with client_of(app, settings) as client:
+        yield await join(client, "someone", full_name="Some One")
+
+
+@pytest.fixture
+async def ada(superuser: Connection, app: Litestar, settings: Settings) -> Person:
+    return await introduce(superuser, app, settings, "ada")
+
+
+@pytest.fixture
+async def bob(superuser: Connection, app: Litestar, settings: Settings) -> Person:
+    return await introduce(superuser, app, settings, "bob")
+
+
+@contextmanager
+def cloned(postgres: Embedded, name: str) -> Iterator[str]:
+    """A new database of this name, as migrated, until the end of the block."""
+    names = [sql.Identifier(one) for one in (name, DATABASE, OWNER)]
+    with psycopg.connect(postgres.superuser_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(names[0]))
+        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*names))
+        try:
+            yield name
+        finally:
+            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))

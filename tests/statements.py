@@ -1,0 +1,100 @@
+"""Every statement there is, found by reading the modules of `queries`, and the Struct that it fills."""
+
+import ast
+import inspect
+import pkgutil
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+import queries
+
+# What the owner runs; everything else is the API's.
+OWNERS: Final = {"queries.operators"}
+# The ground floor itself: how statements travel, and what travels in front of each. It has no wishes of its own.
+GROUND: Final = {"queries._fetch", "queries.context"}
+FETCHES: Final = {"fetch_all", "fetch_one", "fetch_optional"}
+
+
+class Call(NamedTuple):
+    """Where a statement is used: `shape` is the name of the Struct, None where there are no rows."""
+
+    function: str
+    statement: ast.expr
+    shape: ast.expr | None
+    keywords: list[str | None]
+
+
+class Statement(NamedTuple):
+    """A constant of a module, and its uses."""
+
+    module: str
+    name: str
+    text: str
+    calls: list[Call]
+
+    @property
+    def id(self) -> str:
+        return f"{self.module}.{self.name}"
+
+    @property
+    def call(self) -> Call:
+        (only,) = self.calls
+        return only
+
+    @property
+    def shape(self) -> type[Struct] | None:
+        if self.call.shape is None:
+            return None
+        assert isinstance(self.call.shape, ast.Name)
+        found = getattr(import_module(self.module), self.call.shape.id)
+        assert isinstance(found, type)
+        assert issubclass(found, Struct)
+        return found
+
+
+@cache
+def modules() -> list[ModuleType]:
+    names = [module.name for module in pkgutil.iter_modules(queries.__path__, "queries.")]
+    return [import_module(name) for name in names if name not in GROUND]
+
+
+def tree_of(module: ModuleType) -> ast.Module:
+    return ast.parse(inspect.getsource(module))
+
+
+def calls_of(module: ModuleType) -> list[Call]:
+    found = []
+    for function in ast.walk(tree_of(module)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for call in ast.walk(function):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+                continue
+            keywords = [keyword.arg for keyword in call.keywords]
+            if call.func.id in FETCHES:
+                _, shape, statement = call.args
+                found.append(Call(function.name, statement, shape, keywords))
+            elif call.func.id == "execute":
+                _, statement = call.args
+                found.append(Call(function.name, statement, None, keywords))
+    return found
+
+
+@cache
+def statements() -> list[Statement]:
+    """The module-level constants that are declared `Final` and are text."""
+    found = []
+    for module in modules():
+        calls = calls_of(module)
+        for node in tree_of(module).body:
+            if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+                continue
+            name, text = node.target.id, getattr(module, node.target.id)
+            if isinstance(text, str):
+                uses = [call for call in calls if isinstance(call.statement, ast.Name) and call.statement.id == name]
+                found.append(Statement(module.__name__, name, text, uses))
+    return found
