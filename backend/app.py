@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler
+from msgspec import structs
 
 from backend.body import Body
 from backend.controllers.administration import AdministrationController
@@ -108,6 +109,7 @@ def at_the_edge(app: Litestar, settings: Settings) -> ASGIApp:
 
 def serve_app() -> ASGIApp:
     """What granian calls in each worker, without arguments."""
-    settings = Settings.read()
+    # A `.env` may bring back the owner's URL, which `serve` has taken out of the environment: it is not for workers.
+    settings = structs.replace(Settings.read(), database_owner_url=None)
     configure_logs(settings)
     return at_the_edge(create_app(settings), settings)

@@ -71,17 +71,29 @@ class Edge:
             waits_for_body = False
             return message
 
+        loop, late = asyncio.get_running_loop(), None
+
+        def expire() -> None:
+            """Answers at once: a driver that waits for a silent server takes its time to be cancelled."""
+            nonlocal late
+            deadline.reschedule(loop.time())
+            if not status:
+                refusal = BodyTimeout() if waits_for_body else DeadlineExceeded()
+                late = loop.create_task(_refuse(refusal, request_id, reply))
+
+        timer = loop.call_later(self._timeout, expire)
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(None) as deadline:
                 await self._app(scope, read if method in _WITH_BODY else receive, reply)
-        except TimeoutError:
-            if not status:
-                await _refuse(BodyTimeout() if waits_for_body else DeadlineExceeded(), request_id, reply)
         except Exception as error:
-            problem = problem_of(error)
-            if not status:
-                await _refuse(problem, request_id, reply)
+            if not deadline.expired():
+                problem = problem_of(error)
+                if not status:
+                    await _refuse(problem, request_id, reply)
         finally:
+            timer.cancel()
+            if late:
+                await late
             if self._logs:
                 self._note(scope, method, status, started)
 

@@ -24,7 +24,7 @@ _SECRET_NAMES: Final = re.compile(
     r"password|secret|token|authorization|cookie|signing_key|conninfo|database_url", re.IGNORECASE
 )
 _SECRET_VALUES: Final = re.compile(
-    r"eyJ[\w-]+\.[\w-]+\.[\w-]+"  # a JWS
+    r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]+"  # a JWS; tried once a word, or it would take quadratic time
     r"|lsr1_[\w-]+"  # a refresh token of ours
     r"|\$argon2\S+|\$2[aby]\$\S+"  # a stored hash
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in a URL

@@ -3,10 +3,11 @@
 A refusal here comes before anything has been read or written (the order of decisions is CONTRACT.md's).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Any, Final, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -27,6 +28,8 @@ from backend.errors import (
 from backend.faults import with_head
 
 JSON: Final = "application/json"
+_DIGITS: Final = re.compile("[0-9]{1,18}")
+_ACCEPT_CHARACTERS: Final = 1024  # What stands behind them is not read; a header may have 64 KiB.
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 
@@ -41,7 +44,11 @@ async def negotiate(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
         given = headers.get("content-type", "").partition(";")[0].strip().lower()
         if given != JSON and not (given == MERGE_PATCH and handler.http_methods == {"PATCH"}):
             raise UnsupportedMediaType
-    if not _accepts(", ".join(headers.getall("accept", [])) or "*/*", _offered(handler)):
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType
+    accept = ", ".join(headers.getall("accept", []))[:_ACCEPT_CHARACTERS]
+    # A guard gets a copy of the handler, made anew for each request: nothing may be remembered by that.
+    if not _accepts(accept or "*/*", _offered(connection.scope["route_handler"])):
         raise NotAcceptable
     length, most = headers.get("content-length"), handler.resolve_request_max_body_size()
     if length is not None and most is not None and length.isdecimal() and int(length[:20]) > most:
@@ -116,6 +123,8 @@ def _errors_of(given: list[tuple[str, str]], known: Mapping[str, Any]) -> Iterat
             yield _error("unknown_parameter", "There is no such parameter.", name)
         elif counts[name] > 1:
             yield _error("repeated_parameter", "May be given only once.", name)
+        elif get_args(known[name])[:1] == (int,) and not _DIGITS.fullmatch(value):
+            yield _error("invalid", "Expected digits.", name)  # msgspec would take 5.0, 1e1 and the like.
         else:
             try:
                 convert(value, known[name], strict=False)

@@ -22,6 +22,7 @@ _ANSWER_SECONDS: Final = 10.0
 # What waiting does not mend, in libpq's words and the server's (in a server's other language one waits in vain).
 _LASTING: Final = (
     "authentication failed",
+    "permission denied for database",
     "no password supplied",
     "no pg_hba.conf entry",
     "does not exist",
@@ -29,6 +30,11 @@ _LASTING: Final = (
     "does not support SSL",
     "certificate verify failed",
 )
+
+_HINTS: Final = {
+    "authentication failed": "; if the role is missing, `backend migrate` makes it",
+    "permission denied for database": "; `backend migrate` makes the role a member of those who may",
+}
 
 _NO_SCHEMA: Final = (
     psycopg.errors.UndefinedTable,
@@ -87,7 +93,7 @@ async def _connected(alone: Alone, patience: float) -> AsyncConnection[tuple[obj
         except psycopg.OperationalError as error:
             reason = one_line(error)
         if monotonic() + pause > until or any(mark in reason for mark in _LASTING):
-            hint = "; if the role is missing, `backend migrate` makes it" if "authentication failed" in reason else ""
+            hint = next((hint for mark, hint in _HINTS.items() if mark in reason), "")
             raise OperatorError(f"cannot connect to DATABASE_URL: {reason}{hint}")
         await asyncio.sleep(pause)
         pause = min(2.0, pause * 2)

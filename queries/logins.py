@@ -36,12 +36,12 @@ async def fail_login(conn: Door, *, email: str, address: str) -> None:
 
 
 UPGRADE_HASH: Final = """
-SELECT gate.upgrade_hash(%(user_id)s, %(seen_hash)s, %(new_hash)s)
+SELECT gate.upgrade_hash(%(user_id)s, %(seen_digest)s, %(new_hash)s)
 """
 
 
-async def upgrade_hash(conn: Door, *, user_id: UUID, seen_hash: str, new_hash: str) -> None:
-    await execute(conn, UPGRADE_HASH, user_id=user_id, seen_hash=seen_hash, new_hash=new_hash)
+async def upgrade_hash(conn: Door, *, user_id: UUID, seen_digest: str, new_hash: str) -> None:
+    await execute(conn, UPGRADE_HASH, user_id=user_id, seen_digest=seen_digest, new_hash=new_hash)
 
 
 class Opened(Struct, frozen=True):
@@ -54,7 +54,7 @@ class Opened(Struct, frozen=True):
 FINISH_LOGIN: Final = """
 SELECT user_id, session_id, generation, is_admin
 FROM   gate.finish_login(
-           %(user_id)s, %(seen_hash)s, %(device_name)s, %(user_agent)s, %(address)s, %(network)s,
+           %(user_id)s, %(seen_digest)s, %(device_name)s, %(user_agent)s, %(address)s, %(network)s,
            %(fingerprints)s, %(idle_seconds)s, %(max_seconds)s
        )
 """
@@ -64,7 +64,7 @@ async def finish_login(
     conn: Door,
     *,
     user_id: UUID,
-    seen_hash: str,
+    seen_digest: str,
     device_name: str | None,
     user_agent: str | None,
     address: str,
@@ -82,7 +82,7 @@ async def finish_login(
         Opened,
         FINISH_LOGIN,
         user_id=user_id,
-        seen_hash=seen_hash,
+        seen_digest=seen_digest,
         device_name=device_name,
         user_agent=user_agent,
         address=address,
@@ -94,42 +94,48 @@ async def finish_login(
 
 
 class Rotation(Struct, frozen=True):
-    """The session's current generation; no generation, refused; `retry_after` in seconds, 0 when not throttled."""
+    """The session's current generation, and whose it is."""
 
-    user_id: UUID | None
-    generation: int | None
-    is_admin: bool | None
-    retry_after: int
+    user_id: UUID
+    generation: int
+    is_admin: bool
 
 
 ROTATE: Final = """
-SELECT user_id, generation, is_admin, retry_after
-FROM   gate.rotate_session(
-           %(session_id)s, %(generation)s, %(network)s, %(grace_seconds)s, %(idle_seconds)s, %(limited)s
-       )
+SELECT user_id, generation, is_admin
+FROM   gate.rotate_session(%(session_id)s, %(generation)s, %(grace_seconds)s, %(idle_seconds)s)
 """
 
 
 async def rotate(
-    conn: Door,
-    *,
-    session_id: UUID,
-    generation: int,
-    network: str,
-    grace_seconds: int,
-    idle_seconds: int,
-    limited: bool,
-) -> Rotation:
-    return await fetch_one(
+    conn: Door, *, session_id: UUID, generation: int, grace_seconds: int, idle_seconds: int
+) -> Rotation | None:
+    """None: the token is too old, or its session has ended."""
+    return await fetch_optional(
         conn,
         Rotation,
         ROTATE,
         session_id=session_id,
         generation=generation,
-        network=network,
         grace_seconds=grace_seconds,
         idle_seconds=idle_seconds,
-        limited=limited,
+    )
+
+
+END_REPLAYED: Final = """
+SELECT gate.end_replayed_session(%(session_id)s, %(generation)s, %(address)s, %(grace_seconds)s)
+"""
+
+
+async def end_replayed(conn: Door, *, session_id: UUID, generation: int, address: str, grace_seconds: int) -> None:
+    """Ends the session of a token that was refused, if it was a replay."""
+    await execute(
+        conn,
+        END_REPLAYED,
+        session_id=session_id,
+        generation=generation,
+        address=address,
+        grace_seconds=grace_seconds,
     )
 
 
@@ -139,33 +145,11 @@ class Wait(Struct, frozen=True):
     retry_after: int
 
 
-REFUSE_REFRESH: Final = """
-SELECT gate.refuse_refresh(
-           %(session_id)s, %(generation)s, %(address)s, %(network)s, %(grace_seconds)s, %(limited)s
-       ) AS retry_after
+COUNT_FORGED: Final = """
+SELECT gate.count_forged_refresh(%(network)s) AS retry_after
 """
 
 
-async def refuse_refresh(
-    conn: Door,
-    *,
-    session_id: UUID | None,
-    generation: int | None,
-    address: str,
-    network: str,
-    grace_seconds: int,
-    limited: bool,
-) -> int:
-    """Counts a refused refresh, and ends the session if the token was a replay. Answers with the seconds to wait."""
-    answer = await fetch_one(
-        conn,
-        Wait,
-        REFUSE_REFRESH,
-        session_id=session_id,
-        generation=generation,
-        address=address,
-        network=network,
-        grace_seconds=grace_seconds,
-        limited=limited,
-    )
-    return answer.retry_after
+async def count_forged(conn: Door, network: str) -> int:
+    """Counts a refresh token that is none of ours. Answers with the seconds to wait."""
+    return (await fetch_one(conn, Wait, COUNT_FORGED, network=network)).retry_after

@@ -115,21 +115,21 @@ class Done(Struct, frozen=True):
 
 
 CHANGE_PASSWORD: Final = """
-SELECT gate.change_password(%(seen_hash)s, %(new_hash)s, %(address)s) AS done
+SELECT gate.change_password(%(seen_digest)s, %(new_hash)s, %(address)s) AS done
 """
 
 
-async def change_password(conn: Door, *, seen_hash: str, new_hash: str, address: str) -> bool:
-    """False: the password was changed by somebody else since `seen_hash` was read."""
-    answer = await fetch_one(conn, Done, CHANGE_PASSWORD, seen_hash=seen_hash, new_hash=new_hash, address=address)
+async def change_password(conn: Door, *, seen_digest: str, new_hash: str, address: str) -> bool:
+    """False: the password was changed by somebody else since its hash was read."""
+    answer = await fetch_one(conn, Done, CHANGE_PASSWORD, seen_digest=seen_digest, new_hash=new_hash, address=address)
     return answer.done
 
 
 DELETE_ME: Final = """
-SELECT gate.delete_me(%(seen_hash)s, %(address)s) AS done
+SELECT gate.delete_me(%(seen_digest)s, %(address)s) AS done
 """
 
 
-async def delete_me(conn: Door, *, seen_hash: str, address: str) -> bool:
+async def delete_me(conn: Door, *, seen_digest: str, address: str) -> bool:
     """False as for `change_password`."""
-    return (await fetch_one(conn, Done, DELETE_ME, seen_hash=seen_hash, address=address)).done
+    return (await fetch_one(conn, Done, DELETE_ME, seen_digest=seen_digest, address=address)).done

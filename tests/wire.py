@@ -8,8 +8,11 @@ import asyncio
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+from litestar import Litestar
 
 _CHUNK = 65_536
 _ASKING = b"QSH"
@@ -55,7 +58,7 @@ class Line:
         self._answered = True
 
     def _messages(self) -> Iterator[tuple[bytes, bytes]]:
-        while len(self._buffer) > 4 + self._started:
+        while len(self._buffer) >= 4 + self._started:
             start = 1 if self._started else 0
             end = start + int.from_bytes(self._buffer[start : start + 4])
             if len(self._buffer) < end:
@@ -163,3 +166,19 @@ async def _close(writer: StreamWriter) -> None:
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
+
+
+class Wired(NamedTuple):
+    """An application with a single connection, which runs along a wire."""
+
+    app: Litestar
+    client: httpx.AsyncClient
+    wire: Wire
+
+    async def cost(self, method: str, path: str, **request: Any) -> tuple[int, int]:
+        """The status of the answer, and the round trips that it took."""
+        before = self.wire.trips
+        answer = await self.client.request(method, path, **request)
+        asked, turns = (now - then for now, then in zip(self.wire.trips, before, strict=True))
+        assert asked == turns, "two messages wanted an answer in one turn, or one in two"
+        return answer.status_code, turns

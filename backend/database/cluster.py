@@ -55,20 +55,18 @@ class Cluster:
         """initdb, whole or not at all: what an interrupted one leaves has another name."""
         for abandoned in self.home.glob("new-*"):
             shutil.rmtree(abandoned, ignore_errors=True)
-        fresh = Path(tempfile.mkdtemp(prefix="new-", dir=self.home))
-        password = fresh.with_suffix(".password")
-        try:
-            with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(superuser_password)
-            self.binaries.give(fresh, password)
-            access = f"--username=postgres --auth=scram-sha-256 --pwfile={shlex.quote(str(password))}"
-            locale = "--encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8"
-            done = self.binaries.run("initdb", f"--pgdata={fresh}", *shlex.split(access), *locale.split())
-        finally:
-            password.unlink(missing_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix="new-", dir=self.home))
+        password = draft / "password"
+        with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(superuser_password)
+        self.binaries.give(draft, password)
+        access = ("--username=postgres", "--auth=scram-sha-256", f"--pwfile={password}")
+        locale = ("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        done = self.binaries.run("initdb", f"--pgdata={draft / 'data'}", *access, *locale)
         if done.returncode:
             raise OperatorError(f"initdb failed: {_reason(done.stderr)}")
-        fresh.rename(self.data)
+        (draft / "data").rename(self.data)
+        shutil.rmtree(draft, ignore_errors=True)
 
     def start(self, port: int | None, options: Mapping[str, str]) -> int:
         """The port of the running server, which is started when there is none: on `port` if that is free."""

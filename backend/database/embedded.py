@@ -18,6 +18,7 @@ from typing import Final, Self
 import psycopg
 from psycopg import sql
 
+from backend.database.binaries import installed_package
 from backend.database.cluster import Cluster
 from backend.internal import OperatorError
 from backend.security.secret_keys import kept
@@ -27,7 +28,8 @@ OWNER: Final = "lodestar_owner"
 RUNTIME: Final = "lodestar_app"
 _SUPERUSER: Final = "postgres"
 # Compiling a plan costs more than any statement of a development database runs.
-_OPTIONS: Final = {"jit": "off"}
+# A statement that fails would otherwise be written to the server's log with the values in it.
+_OPTIONS: Final = {"jit": "off", "log_min_error_statement": "fatal"}
 _TURN_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.02
 
@@ -85,6 +87,7 @@ class Embedded:
         `options` are PostgreSQL's parameters, for a server that this call starts. `report` gets a line for
         each step. Raises OperatorError.
         """
+        installed_package()  # Before anything is left behind by a start that cannot succeed.
         try:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             data_dir = data_dir.resolve()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from backend.settings import Settings, conninfo
@@ -23,7 +23,7 @@ def create_pool(settings: Settings) -> Connections:
         max_size=settings.pool_max_size,
         max_waiting=settings.pool_max_waiting,
         timeout=settings.pool_timeout,
-        kwargs={"autocommit": True, "prepare_threshold": None},
+        kwargs={"autocommit": True, "prepare_threshold": None, "client_encoding": "UTF8"},
         configure=_speak_utc if settings.database_pooler == "off" else None,
         open=False,
         name="lodestar",
@@ -31,6 +31,9 @@ def create_pool(settings: Settings) -> Connections:
 
 
 async def _speak_utc(connection: AsyncConnection[tuple[Any, ...]]) -> None:
-    """Times come in the session's zone, and are promised in UTC. Behind a pooler `backend prestart` sees to it."""
+    """Times come in the session's zone and style, and are promised in UTC. Behind a pooler nothing may be set for a
+    session: there the role needs the settings (see the README)."""
     if connection.info.parameter_status("TimeZone") not in ("UTC", "Etc/UTC"):
-        await AsyncRawCursor(connection).execute("SET TIME ZONE 'UTC'")
+        await connection.execute("SET TIME ZONE 'UTC'")
+    if not (connection.info.parameter_status("DateStyle") or "").startswith("ISO"):
+        await connection.execute("SET DateStyle = ISO")

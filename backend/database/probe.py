@@ -12,8 +12,8 @@ import structlog
 from psycopg import AsyncConnection
 
 from backend.database.migrate import files
-from backend.worker import draining
 from backend.settings import Settings, conninfo
+from backend.worker import draining
 from queries import schema
 from queries._fetch import Conn
 from queries.context import Context

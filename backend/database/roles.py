@@ -67,13 +67,14 @@ def ensure(connection: Connection, roles: Roles, runtime_url: str) -> None:
     login, password = str(url.get("user") or ""), str(url.get("password") or "")
     if login == roles.gate or any(_is_member(connection, login, role, "MEMBER") for role in (roles.owner, roles.gate)):
         raise OperatorError("the login of DATABASE_URL is a superuser, or is or belongs to the owner or the gate")
-    wishes = list(_missing(connection, roles, login, password))
-    for number, wish in enumerate(wishes):
+    denied = []
+    for wish in list(_missing(connection, roles, login, password)):
         try:
             connection.execute(wish.statement)
-        except psycopg.errors.InsufficientPrivilege:
-            asked = "; ".join(wish.shown.as_string(connection) for wish in wishes[number:])
-            raise OperatorError(f"the owner may not do this; a DBA must run: {asked};") from None
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedObject):  # No right, or no role as yet.
+            denied.append(wish.shown.as_string(connection))
+    if denied:
+        raise OperatorError(f"the owner may not do this; a DBA must run: {'; '.join(denied)};")
 
 
 def _missing(connection: Connection, roles: Roles, login: str, password: str) -> Iterator[_Wish]:

@@ -12,6 +12,7 @@ from backend.settings import Settings
 # For a peer without an address, as behind a Unix socket. An inet column takes it, and no client can have it.
 UNKNOWN_ADDRESS: Final = "0.0.0.0"  # noqa: S104  # Nothing binds to it.
 _FIELD_CHARACTERS: Final = 1024
+_ADDRESS_CHARACTERS: Final = 64  # With port, brackets, zone and blanks.
 
 
 class Fingerprints:
@@ -47,7 +48,7 @@ def client_address(scope: Mapping[str, Any], trusted_proxies: int) -> str:
     if trusted_proxies:
         lines = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
         for entry in b",".join(lines).rsplit(b",", trusted_proxies)[-trusted_proxies:]:
-            if address := _canonical(entry.decode("latin-1")):
+            if len(entry) <= _ADDRESS_CHARACTERS and (address := _canonical(entry.decode("latin-1"))):
                 return address
     client = scope.get("client")
     return (_canonical(client[0]) if client else None) or UNKNOWN_ADDRESS

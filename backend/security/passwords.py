@@ -6,6 +6,7 @@ so a client that sends another form of the same letters sends another password.
 
 import re
 from base64 import b64encode
+from hashlib import sha256
 from secrets import token_bytes
 from threading import Lock
 from typing import Final
@@ -20,7 +21,7 @@ from backend.security.blocklist import MAX_BYTES, password_bytes, refuse_weak
 from backend.security.hashing import HashPool, HashPoolFull
 from backend.settings import Settings
 
-__all__ = ["HashPoolFull", "Passwords", "Verdict", "refuse_weak"]
+__all__ = ["HashPoolFull", "Passwords", "Verdict", "digest_of", "refuse_weak"]
 
 _SALT_BYTES: Final = 16
 _HASH_BYTES: Final = 32
@@ -29,6 +30,11 @@ _BCRYPT_MAX_BYTES: Final = 72
 _BCRYPT: Final = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./0-9A-Za-z]{53}")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+def digest_of(stored: str | None) -> str:
+    """What the database is given back of a hash that it handed out, SHA-256 in hex: values can end up in its log."""
+    return sha256((stored or "").encode()).hexdigest()
 
 
 class Verdict(Struct, frozen=True):

@@ -14,7 +14,7 @@ from backend.errors import (
     ValidationFailed,
     WrongPassword,
 )
-from backend.security.passwords import Passwords
+from backend.security.passwords import Passwords, digest_of
 from backend.services.origins import Origin
 from backend.settings import Settings
 from queries import users
@@ -57,17 +57,18 @@ class Accounts:
 
     async def change_password(self, conn: Conn, data: PasswordChange, origin: Origin) -> None:
         """Two round trips; ends every other session. Raises WrongPassword, ValidationFailed and TooManyAttempts."""
-        check = await self._checked(conn, data.current_password, "/current_password", origin)
-        self._judge(data.new_password, "/new_password", check.email, check.full_name)
+        self._judge(data.new_password, "/new_password")  # What can be refused without an attempt costs none.
+        seen = await self._checked(conn, data.current_password, "/current_password", origin)
+        self._judge(data.new_password, "/new_password", seen.email, seen.full_name)
         new_hash = await self._passwords.hash(data.new_password)
-        seen_hash = check.password_hash or ""
-        if not await users.change_password(conn, seen_hash=seen_hash, new_hash=new_hash, address=origin.address):
+        digest = digest_of(seen.password_hash)
+        if not await users.change_password(conn, seen_digest=digest, new_hash=new_hash, address=origin.address):
             raise _wrong("/current_password")
 
     async def delete(self, conn: Conn, data: Deletion, origin: Origin) -> None:
         """Two round trips. Raises WrongPassword, TooManyAttempts and LastAdmin."""
-        check = await self._checked(conn, data.password, "/password", origin)
-        if not await users.delete_me(conn, seen_hash=check.password_hash or "", address=origin.address):
+        seen = await self._checked(conn, data.password, "/password", origin)
+        if not await users.delete_me(conn, seen_digest=digest_of(seen.password_hash), address=origin.address):
             raise _wrong("/password")
 
     async def _checked(self, conn: Conn, password: str, pointer: str, origin: Origin) -> users.PasswordCheck:
@@ -82,7 +83,7 @@ class Accounts:
             raise _wrong(pointer)
         return check
 
-    def _judge(self, password: str, pointer: str, email: str, full_name: str | None) -> None:
+    def _judge(self, password: str, pointer: str, email: str = "", full_name: str | None = None) -> None:
         if errors := weaknesses(password, pointer, self._settings.password_min_length, email, full_name or ""):
             raise ValidationFailed(errors=errors)
 

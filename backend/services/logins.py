@@ -5,7 +5,7 @@ from contextlib import suppress
 from backend.contracts.login import Login, Tokens
 from backend.errors import InvalidCredentials, InvalidRefreshToken, TooManyAttempts
 from backend.security.fingerprints import Fingerprints
-from backend.security.passwords import HashPoolFull, Passwords
+from backend.security.passwords import HashPoolFull, Passwords, digest_of
 from backend.security.tokens import AccessTokens, InvalidToken, RefreshClaim, RefreshTokens
 from backend.services.origins import Origin
 from backend.settings import Settings
@@ -38,16 +38,16 @@ class Logins:
         if not verdict.ok or attempt.user_id is None or attempt.password_hash is None:
             await logins.fail_login(conn, email=email, address=origin.address)
             raise InvalidCredentials
-        seen_hash = attempt.password_hash
+        seen_digest = digest_of(attempt.password_hash)
         if verdict.outdated:
             with suppress(HashPoolFull):  # The password was right; the hash can be upgraded the next time.
                 new_hash = await self._passwords.hash(data.password)
-                await logins.upgrade_hash(conn, user_id=attempt.user_id, seen_hash=seen_hash, new_hash=new_hash)
-                seen_hash = new_hash
+                await logins.upgrade_hash(conn, user_id=attempt.user_id, seen_digest=seen_digest, new_hash=new_hash)
+                seen_digest = digest_of(new_hash)
         opened = await logins.finish_login(
             conn,
             user_id=attempt.user_id,
-            seen_hash=seen_hash,
+            seen_digest=seen_digest,
             device_name=data.device_name,
             user_agent=origin.user_agent or None,
             address=origin.address,
@@ -62,42 +62,36 @@ class Logins:
         return self._tokens(access, RefreshClaim(opened.session_id, opened.generation))
 
     async def refresh(self, conn: Conn, refresh_token: str, origin: Origin) -> Tokens:
-        """One round trip; a second for a token that is refused, which is counted and, if a replay, ends its session.
+        """One round trip; a second for a genuine token that is refused, which ends its session if it is a replay.
 
-        Raises InvalidRefreshToken and TooManyAttempts.
+        Raises InvalidRefreshToken, and TooManyAttempts for forged tokens alone.
         """
         try:
             claim = self._refresh.read(refresh_token)
         except InvalidToken:
-            raise await self._refused(conn, None, origin) from None
+            raise await self._forged(conn, origin) from None
+        grace = self._settings.refresh_grace_seconds
         rotation = await logins.rotate(
             conn,
             session_id=claim.session_id,
             generation=claim.generation,
-            network=origin.network,
-            grace_seconds=self._settings.refresh_grace_seconds,
+            grace_seconds=grace,
             idle_seconds=self._settings.refresh_token_seconds,
-            limited=self._settings.rate_limits,
         )
-        if rotation.retry_after:
-            raise TooManyAttempts(retry_after=rotation.retry_after)
-        if rotation.user_id is None or rotation.generation is None:
-            raise await self._refused(conn, claim, origin)
-        access = self._access.issue(rotation.user_id, claim.session_id, bool(rotation.is_admin))
+        if rotation is None:
+            await logins.end_replayed(
+                conn,
+                session_id=claim.session_id,
+                generation=claim.generation,
+                address=origin.address,
+                grace_seconds=grace,
+            )
+            raise InvalidRefreshToken
+        access = self._access.issue(rotation.user_id, claim.session_id, rotation.is_admin)
         return self._tokens(access, RefreshClaim(claim.session_id, rotation.generation))
 
-    async def _refused(
-        self, conn: Conn, claim: RefreshClaim | None, origin: Origin
-    ) -> InvalidRefreshToken | TooManyAttempts:
-        wait = await logins.refuse_refresh(
-            conn,
-            session_id=claim.session_id if claim else None,
-            generation=claim.generation if claim else None,
-            address=origin.address,
-            network=origin.network,
-            grace_seconds=self._settings.refresh_grace_seconds,
-            limited=self._settings.rate_limits,
-        )
+    async def _forged(self, conn: Conn, origin: Origin) -> InvalidRefreshToken | TooManyAttempts:
+        wait = await logins.count_forged(conn, origin.network) if self._settings.rate_limits else 0
         return TooManyAttempts(retry_after=wait) if wait else InvalidRefreshToken()
 
     def _tokens(self, access_token: str, claim: RefreshClaim) -> Tokens:

@@ -8,6 +8,15 @@
 --   gate     nobody logs in as it. It owns the functions that act before there is an identity (sign-up, log-in,
 --            refresh) or on other people's rows (administration), and it alone has policies that let it see them.
 
+-- PUBLIC may connect to any database and make temporary tables in it, which would come before ours in a search path.
+DO $$
+BEGIN
+    EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I, %I', current_database(),
+                   current_user, current_database() || '_runtime');
+END;
+$$;
+
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO :"runtime", :"gate";
 

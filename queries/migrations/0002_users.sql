@@ -142,7 +142,7 @@ BEGIN
     IF as_user IS NULL THEN
         RETURN;
     END IF;
-    PERFORM FROM sessions
+    PERFORM FROM public.sessions
     WHERE  id = in_session
     AND    user_id = as_user
     AND    ended_at IS NULL

@@ -24,25 +24,36 @@ BEGIN ATOMIC
                      WHERE  u.email = to_email AND s.network = from_network)
         THEN 'login-known:' || from_network || ':'
         ELSE 'login-account:'
-    END || encode(sha256(to_email::bytea), 'hex');
+    END || encode(sha256(convert_to(to_email, 'UTF8')), 'hex');
 END;
 
 
--- Before hashing: counts the attempt for address and account, then looks up the hash. An account that is disabled or
--- is not there has none, and costs the same.
+-- Whether the account's hash still is the one that was read a moment ago. It comes back as its digest: a statement that
+-- fails is written to PostgreSQL's log with its values, and that is no place for a hash.
+CREATE FUNCTION gate.is_hash(stored text, seen_digest text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN encode(sha256(convert_to(stored, 'UTF8')), 'hex') = seen_digest;
+
+
+-- Before hashing: counts the attempt, then looks up the hash. An account that is disabled or is not there has none, and
+-- costs the same. An address is charged only for accounts that have not been logged in to from there: otherwise
+-- one client of a shared address could keep everybody else there out.
 CREATE FUNCTION gate.begin_login(to_email text, from_network text, limited boolean)
 RETURNS TABLE (user_id uuid, password_hash text, retry_after integer)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 BEGIN ATOMIC
     SELECT gate.forget_old_attempts();
-    WITH address AS MATERIALIZED (
-        SELECT CASE WHEN limited THEN gate.charge('login-address:' || from_network, 100) ELSE 0 END AS wait
-    ), account AS MATERIALIZED (
-        SELECT CASE
-            WHEN NOT limited OR wait > 0 THEN wait
-            ELSE gate.charge(gate.login_key(to_email, from_network), 10)
+    WITH key AS MATERIALIZED (
+        SELECT gate.login_key(to_email, from_network) AS throttle
+    ), address AS MATERIALIZED (
+        SELECT throttle, CASE
+            WHEN NOT limited OR throttle LIKE 'login-known:%' THEN 0
+            ELSE gate.charge('login-address:' || from_network, 100)
         END AS wait
-        FROM address
+        FROM key
+    ), account AS MATERIALIZED (
+        SELECT CASE WHEN NOT limited OR wait > 0 THEN wait ELSE gate.charge(throttle, 10) END AS wait
+        FROM   address
     )
     SELECT u.id, u.password_hash, a.wait
     FROM   account a
@@ -59,28 +70,33 @@ END;
 
 
 -- The third round trip of a log-in whose hash was weaker than today's.
-CREATE FUNCTION gate.upgrade_hash(of_user uuid, seen_hash text, new_hash text) RETURNS void
+CREATE FUNCTION gate.upgrade_hash(of_user uuid, seen_digest text, new_hash text) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 BEGIN ATOMIC
-    UPDATE users SET password_hash = new_hash WHERE id = of_user AND password_hash = seen_hash;
+    UPDATE users SET password_hash = new_hash WHERE id = of_user AND gate.is_hash(password_hash, seen_digest);
 END;
 
 
--- Opens a session, if the account still is as it was when its hash was read. A session is on a new device when the
--- account has been used and none of its sessions, ended ones included, has one of these fingerprints: the first is
--- today's, the second what it was under the key before.
+-- Opens a session, if the account still is as it was when its hash was read. A session is on a new device when none of
+-- the account's sessions, ended ones included, has one of these fingerprints: the first is today's, the second what it
+-- was under the key before.
 CREATE FUNCTION gate.finish_login(
-    of_user uuid, seen_hash text, device text, agent text, from_address inet, from_network text, prints bytea[],
+    of_user uuid, seen_digest text, device text, agent text, from_address inet, from_network text, prints bytea[],
     idle_seconds integer, max_seconds integer
 ) RETURNS TABLE (user_id uuid, session_id uuid, generation bigint, is_admin boolean)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 BEGIN ATOMIC
-    -- The right password makes good what was counted for it.
-    DELETE FROM throttles
-    WHERE  key = (SELECT gate.login_key(email, from_network) FROM users WHERE id = of_user);
+    -- The right password makes good what was counted for it: of the address only what was charged to it.
     UPDATE throttles
     SET    attempts = attempts - 1
-    WHERE  key = 'login-address:' || from_network AND attempts > 0;
+    FROM   users u
+    WHERE  u.id = of_user AND gate.is_hash(u.password_hash, seen_digest) AND u.is_active
+    AND    key = 'login-address:' || from_network AND attempts > 0
+    AND    gate.login_key(u.email, from_network) NOT LIKE 'login-known:%';
+    DELETE FROM throttles
+    USING  users u
+    WHERE  u.id = of_user AND gate.is_hash(u.password_hash, seen_digest) AND u.is_active
+    AND    key = gate.login_key(u.email, from_network);
     -- At most a hundred sessions live at once (ASVS 7.1.2): the ones used longest ago make room.
     UPDATE sessions
     SET    ended_at = moment()
@@ -90,6 +106,14 @@ BEGIN ATOMIC
         ORDER BY last_used_at DESC
         OFFSET 99
     );
+    -- Ended ones are remembered for their devices and addresses, but not without end.
+    DELETE FROM sessions
+    WHERE  id IN (
+        SELECT id FROM sessions s
+        WHERE  s.user_id = of_user AND ended_at IS NOT NULL
+        ORDER BY id DESC
+        OFFSET 200
+    );
     WITH opened AS (
         INSERT INTO sessions (user_id, device_name, user_agent, ip_address, network, fingerprint, is_new_device,
                               idle_until, expires_at)
@@ -98,7 +122,8 @@ BEGIN ATOMIC
                now() + least(idle_seconds, max_seconds) * interval '1 second',
                now() + max_seconds * interval '1 second'
         FROM   users u
-        WHERE  u.id = of_user AND u.password_hash = seen_hash AND u.is_active
+        WHERE  u.id = of_user AND gate.is_hash(u.password_hash, seen_digest) AND u.is_active
+        FOR SHARE OF u  -- Against whoever changes the password or disables the account at this moment.
         RETURNING id, sessions.user_id, sessions.generation
     ), forgotten AS (  -- The new session remembers device and address as well as an old one did.
         DELETE FROM sessions s
@@ -119,46 +144,37 @@ END;
 
 -- Compare and swap, in one statement: the current generation moves on by one; its predecessor, within the grace, gets
 -- the current one again and moves nothing. A statement that waited for the row looks at it anew, so of fifty at once
--- one moves and the others are within the grace. No generation in the answer: refused (or, with seconds, throttled).
+-- one moves and the others are within the grace. No row: refused. Nothing is throttled here: who comes this far has a
+-- token with a right MAC of 256 bits, and must not be kept out by what others at his address have tried.
 CREATE FUNCTION gate.rotate_session(
-    of_session uuid, from_generation bigint, from_network text, grace_seconds integer, idle_seconds integer,
-    limited boolean
-) RETURNS TABLE (user_id uuid, generation bigint, is_admin boolean, retry_after integer)
+    of_session uuid, from_generation bigint, grace_seconds integer, idle_seconds integer
+) RETURNS TABLE (user_id uuid, generation bigint, is_admin boolean)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 BEGIN ATOMIC
-    WITH address AS MATERIALIZED (
-        SELECT CASE WHEN limited THEN gate.wait_of('refresh-address:' || from_network) ELSE 0 END AS wait
-    ), rotated AS (
-        UPDATE sessions s
-        SET    generation   = from_generation + 1,
-               rotated_at   = CASE WHEN s.generation = from_generation THEN moment() ELSE s.rotated_at END,
-               last_used_at = moment(),
-               idle_until   = least(now() + idle_seconds * interval '1 second', s.expires_at)
-        FROM   users u, address a
-        WHERE  s.id = of_session
-        AND    u.id = s.user_id
-        AND    u.is_active
-        AND    a.wait = 0
-        AND    s.ended_at IS NULL
-        AND    s.idle_until > now()
-        AND    s.expires_at > now()
-        AND    (s.generation = from_generation
-                OR s.generation = from_generation + 1
-                   AND s.rotated_at > now() - grace_seconds * interval '1 second')
-        RETURNING s.user_id, s.generation, u.is_admin
-    )
-    SELECT r.user_id, r.generation, r.is_admin, a.wait
-    FROM   address a
-    LEFT JOIN rotated r ON true;
+    UPDATE sessions s
+    SET    generation   = from_generation + 1,
+           rotated_at   = CASE WHEN s.generation = from_generation THEN moment() ELSE s.rotated_at END,
+           last_used_at = moment(),
+           idle_until   = least(now() + idle_seconds * interval '1 second', s.expires_at)
+    FROM   users u
+    WHERE  s.id = of_session
+    AND    u.id = s.user_id
+    AND    u.is_active
+    AND    s.ended_at IS NULL
+    AND    s.idle_until > now()
+    AND    s.expires_at > now()
+    AND    (s.generation = from_generation
+            OR s.generation = from_generation + 1
+               AND s.rotated_at > now() - grace_seconds * interval '1 second')
+    RETURNING s.user_id, s.generation, u.is_admin;
 END;
 
 
--- A refresh token that was refused. A genuine one of an older generation is a replay: somebody has copied it, and
--- nobody can say who is who, so the session ends (RFC 9700, 4.14.2). Everything else is only counted.
-CREATE FUNCTION gate.refuse_refresh(
-    of_session uuid, from_generation bigint, from_address inet, from_network text, grace_seconds integer,
-    limited boolean
-) RETURNS integer
+-- A genuine refresh token that was refused. If it is of an older generation it is a replay: somebody has copied it, and
+-- nobody can say who is who, so the session ends (RFC 9700, 4.14.2).
+CREATE FUNCTION gate.end_replayed_session(
+    of_session uuid, from_generation bigint, from_address inet, grace_seconds integer
+) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 BEGIN ATOMIC
     WITH ended AS (
@@ -173,7 +189,14 @@ BEGIN ATOMIC
     )
     INSERT INTO audit_events (event, user_id, session_id, ip_address)
     SELECT 'refresh_replayed', user_id, id, from_address FROM ended;
-    SELECT CASE WHEN limited THEN gate.charge('refresh-address:' || from_network, 100) ELSE 0 END;
+END;
+
+
+-- A refresh token that is none of ours, counted for the address it came from.
+CREATE FUNCTION gate.count_forged_refresh(from_network text) RETURNS integer
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+BEGIN ATOMIC
+    SELECT gate.charge('refresh-address:' || from_network, 100);
 END;
 
 
@@ -235,34 +258,35 @@ BEGIN ATOMIC
 END;
 
 
--- Every other session ends with the old password (ASVS 7.4.3). False: somebody else was faster.
-CREATE FUNCTION gate.change_password(seen_hash text, new_hash text, from_address inet) RETURNS boolean
+-- Every other session ends with the old password (ASVS 7.4.3). Two statements, so that the second also sees a session
+-- that was opened while the first waited for it. False: somebody else was faster.
+CREATE FUNCTION gate.change_password(seen_digest text, new_hash text, from_address inet) RETURNS boolean
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 BEGIN ATOMIC
-    DELETE FROM throttles WHERE key = 'password:' || current_user_id();
     WITH changed AS (
         UPDATE users
         SET    password_hash = new_hash
-        WHERE  id = current_user_id() AND password_hash = seen_hash
+        WHERE  id = current_user_id() AND gate.is_hash(password_hash, seen_digest)
         RETURNING id
-    ), ended AS (
-        UPDATE sessions s
-        SET    ended_at = moment()
-        FROM   changed
-        WHERE  s.user_id = changed.id AND s.ended_at IS NULL AND s.id <> current_session_id()
     ), noted AS (
         INSERT INTO audit_events (event, user_id, session_id, ip_address)
         SELECT 'password_changed', id, current_session_id(), from_address FROM changed
     )
-    SELECT EXISTS (SELECT FROM changed);
+    DELETE FROM throttles WHERE key = 'password:' || (SELECT id FROM changed);
+    UPDATE sessions s
+    SET    ended_at = moment()
+    FROM   users u
+    WHERE  u.id = current_user_id() AND u.password_hash = new_hash
+    AND    s.user_id = u.id AND s.ended_at IS NULL AND s.id <> current_session_id();
+    SELECT EXISTS (SELECT FROM users WHERE id = current_user_id() AND password_hash = new_hash);
 END;
 
 
-CREATE FUNCTION gate.delete_me(seen_hash text, from_address inet) RETURNS boolean
+CREATE FUNCTION gate.delete_me(seen_digest text, from_address inet) RETURNS boolean
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 BEGIN ATOMIC
     WITH deleted AS (
-        DELETE FROM users WHERE id = current_user_id() AND password_hash = seen_hash RETURNING id
+        DELETE FROM users WHERE id = current_user_id() AND gate.is_hash(password_hash, seen_digest) RETURNING id
     ), noted AS (
         INSERT INTO audit_events (event, user_id, session_id, ip_address)
         SELECT 'user_deleted', id, current_session_id(), from_address FROM deleted
@@ -314,8 +338,9 @@ GRANT EXECUTE ON FUNCTION
     gate.fail_login(text, inet),
     gate.upgrade_hash(uuid, text, text),
     gate.finish_login(uuid, text, text, text, inet, text, bytea[], integer, integer),
-    gate.rotate_session(uuid, bigint, text, integer, integer, boolean),
-    gate.refuse_refresh(uuid, bigint, inet, text, integer, boolean),
+    gate.rotate_session(uuid, bigint, integer, integer),
+    gate.end_replayed_session(uuid, bigint, inet, integer),
+    gate.count_forged_refresh(text),
     gate.sign_up(text, text, text, inet, text, boolean),
     gate.begin_password_check(boolean),
     gate.fail_password_check(inet),

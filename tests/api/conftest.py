@@ -32,6 +32,17 @@ async def bob(superuser: Connection, app: Litestar, settings: Settings) -> Perso
     return await introduce(superuser, app, settings, "bob")
 
 
+@pytest.fixture
+async def admin(superuser: Connection, app: Litestar, settings: Settings) -> Person:
+    return await introduce(superuser, app, settings, "admin", admin=True)
+
+
+@pytest.fixture
+async def other_admin(superuser: Connection, app: Litestar, settings: Settings) -> Person:
+    """So that the first is not the last one."""
+    return await introduce(superuser, app, settings, "other-admin", admin=True)
+
+
 @contextmanager
 def cloned(postgres: Embedded, name: str) -> Iterator[str]:
     """A new database of this name, as migrated, until the end of the block."""

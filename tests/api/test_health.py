@@ -105,7 +105,7 @@ async def test_a_schema_that_is_newer_is_ready(postgres: Embedded, worker_id: st
 async def test_a_pool_that_is_exhausted_is_no_reason_to_be_unready(settings_with: Callable[..., Settings]) -> None:
     settings = settings_with(POOL_MIN_SIZE="1", POOL_MAX_SIZE="1", POOL_TIMEOUT="0.05")
     async with running(settings) as app, client_of(app, settings) as client:
-        taken = await app.state.pool.getconn()
+        taken = await app.state.pool.getconn(timeout=30)
         try:
             assert await becomes(client, READY)
             body = {"refresh_token": "none"}

@@ -9,14 +9,11 @@ from litestar import Litestar
 
 from backend.security.tokens import RefreshTokens
 from backend.settings import Settings
+from tests.api.acts import log_in_again, refresh
 from tests.api.shapes import TOKENS, bad_fields, refused
 from tests.conftest import client_of, running
 from tests.database import Connection
-from tests.people import Person, join, log_in
-
-
-async def refresh(client: httpx.AsyncClient, token: str) -> httpx.Response:
-    return await client.post("/v1/login/refresh", json={"refresh_token": token})
+from tests.people import Person, join
 
 
 async def rotated(client: httpx.AsyncClient, token: str) -> str:
@@ -119,53 +116,11 @@ async def test_the_grace_is_a_setting(settings_with: Callable[..., Settings], su
 
 
 async def test_one_session_that_ends_leaves_the_others_alone(client: httpx.AsyncClient, ada: Person) -> None:
-    other = await log_in(client, {"id": ada.id, "email": ada.email})
+    other = await log_in_again(client, ada)
     await rotated(client, await rotated(client, ada.tokens["refresh_token"]))
     refused(await refresh(client, ada.tokens["refresh_token"]), 401, "invalid_refresh_token")
     assert (await client.get("/v1/users/me", headers=other)).status_code == 200
     assert (await refresh(client, other.tokens["refresh_token"])).status_code == 200
-
-
-# Lifetimes.
-
-
-@pytest.mark.checklist(35)
-@pytest.mark.parametrize("column", ["idle_until", "expires_at"])
-async def test_a_session_that_has_run_out_is_not_refreshed(
-    client: httpx.AsyncClient, ada: Person, superuser: Connection, column: str
-) -> None:
-    await superuser.execute(f"UPDATE sessions SET {column} = now() WHERE user_id = %s".encode(), (ada.id,))
-    refused(await refresh(client, ada.tokens["refresh_token"]), 401, "invalid_refresh_token")
-    assert not await has_ended(superuser, ada)
-
-
-@pytest.mark.checklist(35)
-async def test_each_refresh_moves_the_idle_limit_but_never_beyond_the_last(
-    client: httpx.AsyncClient, settings: Settings, ada: Person, superuser: Connection
-) -> None:
-    last = "now() + interval '90 days'"
-    await superuser.execute(f"UPDATE sessions SET expires_at = {last} WHERE user_id = %s".encode(), (ada.id,))
-    second = await rotated(client, ada.tokens["refresh_token"])
-    left = "SELECT extract(epoch FROM idle_until - last_used_at)::int, idle_until = expires_at FROM sessions"
-    cursor = await superuser.execute(f"{left} WHERE user_id = %s".encode(), (ada.id,))
-    assert await cursor.fetchone() == (settings.refresh_token_seconds, False)
-    await superuser.execute("UPDATE sessions SET expires_at = now() + interval '1 min' WHERE user_id = %s", [ada.id])
-    await rotated(client, second)
-    cursor = await superuser.execute(f"{left} WHERE user_id = %s".encode(), (ada.id,))
-    row = await cursor.fetchone()
-    assert row
-    assert row[1] is True
-
-
-@pytest.mark.checklist(35)
-async def test_a_session_at_its_absolute_end_opens_nothing_although_its_token_lives(
-    client: httpx.AsyncClient, ada: Person, superuser: Connection
-) -> None:
-    await superuser.execute("UPDATE sessions SET expires_at = now() WHERE user_id = %s", (ada.id,))
-    refused(await client.get("/v1/users/me", headers=ada), 401, "invalid_token")
-
-
-# What is no refresh token.
 
 
 @pytest.mark.checklist(24, 31)

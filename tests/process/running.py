@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,8 @@ def environment(data_dir: Path, **values: str) -> dict[str, str]:
     configured = re.compile(r"DATABASE_|SECRET_KEY|JWT_|POOL_|ENVIRONMENT$|HOST$|PORT$|LOG_|PYTHONDONTWRITE")
     inherited = {name: value for name, value in os.environ.items() if not configured.match(name)}
     # Without compiled modules a start takes twice as long, and the tests start many.
-    python = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(ROOT / ".pytest_cache" / "compiled")}
+    path = os.pathsep.join(filter(None, (values.pop("PYTHONPATH", ""), str(ROOT), os.environ.get("PYTHONPATH"))))
+    python = {"PYTHONPATH": path, "PYTHONPYCACHEPREFIX": str(ROOT / ".pytest_cache" / "compiled")}
     return inherited | python | {"DATA_DIR": str(data_dir), "WORKERS": "1", **values}
 
 
@@ -91,6 +93,11 @@ class Running:
         until(lambda: self.process.poll() is not None or self.status("/health/ready") == 200)
         assert self.process.poll() is None, self.process.communicate()
         return self
+
+    def live(self, seconds: float) -> None:
+        """Lets a moment of its life pass, or less if it ends before."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
 
     def status(self, path: str) -> int:
         """The status of a GET, 0 when nobody listens."""

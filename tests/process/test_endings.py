@@ -3,9 +3,7 @@
 import json
 import os
 import signal
-import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,12 +19,6 @@ ELSEWHERE = {"DATABASE_URL": "postgresql://lodestar_app:x@127.0.0.1:1/lodestar"}
 TENTHS = [tenth / 10 for tenth in range(11)]
 
 
-def after(seconds: float, process: "subprocess.Popen[str]") -> None:
-    """Lets a moment of the process's life pass, or less if it ends before."""
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def created(data_dir: Path) -> None:
     """The cluster is created, the schema migrated and the code compiled before the clock matters."""
@@ -39,7 +31,7 @@ def created(data_dir: Path) -> None:
 @pytest.mark.parametrize("seconds", TENTHS)
 def test_sigterm_after_the_launch_ends_it_and_leaves_no_postgresql(data_dir: Path, seconds: float) -> None:
     with Running(data_dir) as running:
-        after(seconds, running.process)
+        running.live(seconds)
         assert running.end() in (0, 128 + signal.SIGTERM, -signal.SIGTERM)
     assert not listens(postgres_port(data_dir))
 
@@ -49,7 +41,7 @@ def test_sigterm_while_the_workers_start_is_not_swallowed(data_dir: Path, second
     env = ELSEWHERE | {"WORKERS": "2", "SHUTDOWN_TIMEOUT": "3"}
     with Running(data_dir, *APPLICATIONS, "dawdling", env=env) as running:
         running.announced()
-        after(seconds, running.process)
+        running.live(seconds)
         assert running.end() in (0, -signal.SIGTERM)
         assert running.process.stdout
         assert "Killing worker" not in running.process.stdout.read()
@@ -81,7 +73,7 @@ def test_sigterm_between_two_steps_undoes_those_that_were_taken(data_dir: Path, 
 
 
 def test_a_request_is_answered_and_a_body_that_never_ends_is_not_waited_for(data_dir: Path) -> None:
-    with Running(data_dir, env={"SHUTDOWN_TIMEOUT": "3"}) as running:
+    with Running(data_dir, env={"SHUTDOWN_TIMEOUT": "4"}) as running:
         running.up()
         body = json.dumps({"email": "ada@example.com", "password": "x"})
         head = f"POST /v1/users HTTP/1.1\nHost: x\nContent-Type: application/json\nContent-Length: {len(body)}\n\n"
@@ -91,7 +83,7 @@ def test_a_request_is_answered_and_a_body_that_never_ends_is_not_waited_for(data
             until(lambda: running.status("/health/live") == 0)
             finished.sendall(body[5:].encode())
             assert finished.recv(100).startswith(b"HTTP/1.1 422")
-            assert running.ended(seconds=3) == 0
+            assert running.ended(seconds=4) == 0
     assert not listens(postgres_port(data_dir))
 
 
@@ -157,7 +149,7 @@ def test_an_application_that_cannot_start_ends_the_server(data_dir: Path, factor
 
 def test_a_database_that_does_not_answer_is_not_waited_for_after_sigterm(data_dir: Path) -> None:
     with Running(data_dir, env=ELSEWHERE) as waiting:
-        after(2, waiting.process)
+        waiting.live(2)
         assert waiting.process.poll() is None
         assert waiting.end() == 0
 

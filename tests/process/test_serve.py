@@ -108,6 +108,9 @@ def test_reload_watches_the_code_and_not_the_folder_it_was_started_in(tmp_path: 
     try:
         with Running(data_dir, *SERVE, "--reload", env={"PYTHONPATH": str(code)}) as running:
             before = running.up().workers()
+            # PostgreSQL writes below the folder it was started in.
+            running.live(1)
+            assert running.workers() == before
             (code / "queries" / "added.py").touch()
             until(lambda: running.workers() not in ([], before))
             until(lambda: running.status("/health/ready") == 200)

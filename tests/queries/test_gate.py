@@ -1,14 +1,12 @@
 """The functions of the gate: what each is made of, and who may call it."""
 
 import re
-from collections.abc import AsyncIterator
 from typing import Final
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, sql
+from psycopg import sql
 
-from backend.settings import Settings
 from tests.database import Connection, rows
 from tests.statements import OWNERS, statements
 
@@ -80,13 +78,6 @@ async def test_what_the_operator_does_is_done_by_the_owner_alone(superuser: Conn
     assert all(name.startswith("operator_") for name in operators)
     assert await executable(superuser, "gate", "lodestar_owner") == operators | TRIGGERS
     assert await executable(superuser, "public", "lodestar_owner") >= EVERYBODYS
-
-
-@pytest.fixture
-async def runtime(settings: Settings) -> AsyncIterator[Connection]:
-    assert settings.database_url
-    async with await AsyncConnection.connect(settings.database_url, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.mark.checklist(48)

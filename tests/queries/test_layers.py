@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -44,8 +45,13 @@ def name_of(file: Path) -> str:
 FILES: Final = {name_of(file): file for top in ("backend", "queries") for file in sorted((ROOT / top).rglob("*.py"))}
 
 
-def imports_of(module: str) -> Iterator[str]:
+@cache
+def imports_of(module: str) -> frozenset[str]:
     """The full names of what it imports, also inside functions and for type checkers only."""
+    return frozenset(_imports_of(module))
+
+
+def _imports_of(module: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(FILES[module].read_bytes())):
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names)

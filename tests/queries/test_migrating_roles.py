@@ -100,6 +100,7 @@ def test_the_owners_search_path_does_not_matter(place: Place, folder: Path) -> N
 
 def test_the_log_of_the_server_never_has_the_password(postgres: Embedded, folder: Path) -> None:
     with new_place(postgres, owner="NOCREATEROLE") as place:
+        place.give("ALTER ROLE {} SET log_statement = 'all'", place.owner)
         refusal(place.settings, folder)
         log = postgres.cluster.log.read_text()
         assert f'CREATE ROLE "{place.login}" LOGIN PASSWORD \'SCRAM-SHA-256$' in log
@@ -126,6 +127,16 @@ def test_only_what_is_left_to_do_is_asked_for(postgres: Embedded, folder: Path) 
         place.give("CREATE ROLE {} ROLE {}", f"{place.database}_runtime", place.login)
         grant = f'GRANT "{place.database}_gate" TO "{place.owner}" WITH INHERIT FALSE, SET TRUE;'
         assert refusal(place.settings, folder) == f"the owner may not do this; a DBA must run: {grant}"
+
+
+def test_an_owner_who_was_made_to_inherit_from_the_gate_is_told_so(place: Place, folder: Path) -> None:
+    gate = f"{place.database}_gate"
+    place.give("CREATE ROLE {} ROLE {}", gate, place.owner)
+    grant = f'GRANT "{gate}" TO "{place.owner}" WITH INHERIT FALSE, SET TRUE'
+    assert refusal(place.settings, folder).endswith(f"a DBA must run: {grant};")
+    place.run(grant)
+    assert migrate(place.settings, folder=folder) == ["0001_only.sql"]
+    assert memberships(place) == rooms(place)
 
 
 def test_an_owner_who_does_not_own_the_database_is_told_so(place: Place, folder: Path) -> None:

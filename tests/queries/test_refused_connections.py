@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import psycopg
@@ -11,7 +11,9 @@ import pytest
 from litestar import Litestar, get
 from litestar.di import NamedDependency
 
+from backend.app import at_the_edge
 from backend.settings import Settings
+from queries import items
 from queries._fetch import Conn, execute
 from tests.conftest import client_of, running
 from tests.database import Connection, context_of, rows, until
@@ -130,6 +132,33 @@ async def test_a_request_that_takes_too_long_ends_its_statement(
         await here.is_whole(ada)
 
 
+@pytest.mark.checklist(53, 76)
+async def test_a_database_that_falls_silent_does_not_keep_anybody_waiting(
+    small: Build, settings_with: Callable[..., Settings], ada: Person
+) -> None:
+    """The answer is there although the statement, which the driver tries to cancel, is not over yet."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", ada["authorization"].encode())]
+    scope = {"type": "http", "method": "GET", "path": "/v1/users/me", "query_string": b"", "headers": headers}
+    async with small() as here:
+        served: Any = at_the_edge(here.app, settings_with(REQUEST_TIMEOUT="0.1"))
+        with here.wire.silent():
+            asking = asyncio.create_task(served(scope, receive, send))
+            await until(lambda: len(sent) == 2)
+            assert not asking.done()
+        await asking
+        await here.is_whole(ada)
+    assert sent[0]["status"] == 504
+    assert b"deadline_exceeded" in sent[1]["body"]
+
+
 @pytest.mark.checklist(53)
 async def test_the_time_out_of_a_statement_is_its_own(ada: Person, app: Litestar) -> None:
     """Each of a message's statements has all of it: what stands in front takes nothing away."""
@@ -137,6 +166,27 @@ async def test_the_time_out_of_a_statement_is_its_own(ada: Person, app: Litestar
     await execute(Conn(app.state.pool, who), "SELECT pg_sleep(0.6); SELECT pg_sleep(0.6)")
     with pytest.raises(psycopg.errors.QueryCanceled):
         await execute(Conn(app.state.pool, context_of(app, ada, timeout_ms=50)), "SELECT pg_sleep(60)")
+
+
+@pytest.mark.checklist(53)
+async def test_a_transaction_that_is_left_open_is_ended_by_postgresql(
+    small: Build, ada: Person, superuser: Connection
+) -> None:
+    async with small() as here:
+        process = await here.backend()
+        conn = Conn(here.app.state.pool, context_of(here.app, ada, timeout_ms=50))
+
+        async def is_gone() -> bool:
+            return not await rows(superuser, "SELECT FROM pg_stat_activity WHERE pid = %s", process)
+
+        async def linger() -> None:
+            async with conn.transaction() as transaction:
+                await until(is_gone)
+                await items.add(transaction, "A lens", None)
+
+        with pytest.raises(psycopg.Error):
+            await linger()
+        await here.is_whole(ada)
 
 
 @pytest.mark.checklist(66, 76)

@@ -1,13 +1,11 @@
 """What the role of the API may do, asked of PostgreSQL itself; everything else it may not."""
 
-from collections.abc import AsyncIterator
 from typing import Final
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, sql
+from psycopg import sql
 
-from backend.settings import Settings
 from tests.database import Connection, rows
 
 GROUP, LOGIN, GATE = "lodestar_runtime", "lodestar_app", "lodestar_gate"
@@ -29,13 +27,6 @@ JOIN   pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdrop
 WHERE  c.relkind IN ('r', 'p') AND c.relnamespace IN ('public'::regnamespace, 'gate'::regnamespace)
 AND    has_column_privilege(%s, c.oid, a.attnum, %s) = %s
 """
-
-
-@pytest.fixture
-async def runtime(settings: Settings) -> AsyncIterator[Connection]:
-    assert settings.database_url
-    async with await AsyncConnection.connect(settings.database_url, autocommit=True) as connection:
-        yield connection
 
 
 async def columns(superuser: Connection, role: str, right: str, has: bool = True) -> dict[str, set[str]]:

@@ -1,14 +1,12 @@
 """Every table, also one that is new today: what the database decides, it decides for all of them."""
 
-from collections.abc import AsyncIterator
 from typing import Final
 
 import psycopg
 import pytest
 from litestar import Litestar
-from psycopg import AsyncConnection, sql
+from psycopg import sql
 
-from backend.settings import Settings
 from queries import items
 from queries._fetch import Conn
 from tests.database import Connection, context_of, rows
@@ -20,14 +18,6 @@ EXEMPT: Final = {"schema_migrations": "the owner's list of applied files: nobody
 RUNTIME: Final = "lodestar_runtime"
 GATE: Final = "lodestar_gate"
 OURS: Final = "relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_|^information_schema$')"
-
-
-@pytest.fixture
-async def runtime(settings: Settings) -> AsyncIterator[Connection]:
-    """The login of the API, with no identity entered."""
-    assert settings.database_url
-    async with await AsyncConnection.connect(settings.database_url, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.fixture

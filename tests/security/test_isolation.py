@@ -6,14 +6,17 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from litestar import Litestar
+from litestar import Litestar, get
+from litestar.di import NamedDependency
 from msgspec.structs import replace
 
 from backend.contracts.pages import NEWEST
+from backend.settings import Settings
 from queries import items, sessions, users
 from queries._fetch import Conn, execute
 from queries.context import Context
 from queries.items import Item
+from tests.conftest import client_of, running
 from tests.database import Connection, context_of, rows
 from tests.people import Person
 
@@ -167,6 +170,23 @@ async def test_who_only_reads_cannot_write(write: str, app: Litestar, as_ada: Co
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         async with conn.transaction() as transaction:
             await execute(transaction, WRITES[write])
+
+
+@get("/test/write")
+async def write(conn: NamedDependency[Conn]) -> Item:
+    return await items.add(conn, "A lens", None)
+
+
+@pytest.mark.checklist(47)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_get_and_a_head_only_read(
+    method: str, settings_with: Callable[..., Settings], ada: Person, hers: Conn
+) -> None:
+    settings = settings_with()
+    async with running(settings) as own, client_of(own, settings) as client:
+        own.register(write)
+        assert (await client.request(method, "/test/write", headers=ada)).status_code == 500
+    assert await items.page(hers, NEWEST, 100) == []
 
 
 async def test_an_id_says_nothing_of_who_may_have_it(his: Conn, item: Item) -> None:

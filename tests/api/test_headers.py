@@ -1,0 +1,49 @@
+"""The headers that every answer has."""
+
+from uuid import UUID
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from tests.api.shapes import refused
+from tests.people import Person
+from tests.routes import NOBODY, routes_of
+
+
+async def test_an_incoming_id_is_kept_when_it_is_a_uuid(client: httpx.AsyncClient) -> None:
+    for given in (str(NOBODY), "3f2b8a4e-0c39-4b43-9d3b-0e9c5d1f7a10"):
+        answer = await client.get("/health/live", headers={"x-request-id": given})
+        assert answer.headers["x-request-id"] == given
+        problem = refused(await client.get("/nowhere", headers={"x-request-id": given}), 404, "not_found")
+        assert problem["instance"] == f"urn:uuid:{given}"
+
+
+@pytest.mark.parametrize("given", ["", "7", "x" * 5000, f"{NOBODY}, {NOBODY}", f"{NOBODY}<script>", "\xff"])
+async def test_anything_else_is_replaced(client: httpx.AsyncClient, given: str) -> None:
+    headers = [(b"x-request-id", given.encode("latin-1"))]
+    answer = await client.get("/health/live", headers=headers)
+    (made,) = answer.headers.get_list("x-request-id")
+    assert made != given
+    assert str(UUID(made)) == made
+
+
+async def test_every_answer_has_an_id_of_its_own(client: httpx.AsyncClient) -> None:
+    ids = {(await client.get("/health/live")).headers["x-request-id"] for _ in range(3)}
+    assert len(ids) == 3
+
+
+@pytest.mark.checklist(58)
+async def test_every_answer_says_what_may_be_done_with_it(
+    client: httpx.AsyncClient, app: Litestar, ada: Person
+) -> None:
+    for route in routes_of(app):
+        for person in (ada, {}):
+            answer = await client.request(route.method, route.address, headers=person)
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert UUID(answer.headers["x-request-id"])
+            assert "server" not in answer.headers
+            assert len(answer.headers.get_list("cache-control")) == 1
+            if person and answer.is_success and not route.handler.opt.get("exclude_from_auth"):
+                wanted = "private, no-cache" if "/items" in route.path else "no-store"
+                assert answer.headers["cache-control"] == wanted, route.name
