@@ -27,6 +27,7 @@ _LASTING: Final = (
     "no pg_hba.conf entry",
     "does not exist",
     "not permitted to log in",
+    "permission denied",
     "does not support SSL",
     "certificate verify failed",
 )

@@ -122,7 +122,7 @@ async def failing(
 
 
 @pytest.mark.checklist(64)
-@pytest.mark.parametrize("error", [RuntimeError("secret"), KeyError("secret"), RecursionError("secret"), OSError(5)])
+@pytest.mark.parametrize("error", [RuntimeError("secret"), RecursionError("secret")])
 async def test_a_fault_of_ours_is_answered_bare(
     client: httpx.AsyncClient, someone: Person, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

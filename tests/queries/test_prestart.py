@@ -174,6 +174,12 @@ def test_a_role_that_may_not_log_in_is_refused_at_once(place: Place, attempts: l
     assert len(attempts) == 1
 
 
+def test_a_database_that_is_closed_to_the_role_is_refused_at_once(fresh: Place, attempts: list[Alone]) -> None:
+    fresh.give("REVOKE CONNECT ON DATABASE {} FROM PUBLIC", fresh.database)
+    assert "permission denied for database" in refusal(fresh.settings_of(fresh.new_login("outsider")))
+    assert len(attempts) == 1
+
+
 def test_where_nobody_listens_waiting_has_an_end(attempts: list[Alone]) -> None:
     assert "Connection refused" in refusal(without_database(), patience=0.5)
     assert 1 < len(attempts) < 5
