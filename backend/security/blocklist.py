@@ -19,7 +19,6 @@ MAX_BYTES: Final = 1024
 SERVICE_WORDS: Final = ("lodestar",)
 
 _LEAST_CONTEXT_WORD: Final = 3
-_LEAST_REPEATED: Final = 8
 _PADDING: Final = dict.fromkeys(map(ord, string.digits + string.punctuation + string.whitespace))
 
 
@@ -38,8 +37,8 @@ def refuse_weak(password: str, *, min_length: int, context: Sequence[str]) -> We
     owner's name (ASVS 6.2.11); the service's own name is always added. A password is refused that consists of
     such words, of three code points or more, and otherwise only of digits, ASCII punctuation and blanks.
 
-    It is common (ASVS 6.2.4, 6.2.12) when it is in the packaged list, when it is an entry of it said more
-    than once, the last time perhaps in part, or when it only repeats something below eight code points.
+    It is common (ASVS 6.2.4, 6.2.12) when it is in the packaged list, which has what is repeated or stands in a
+    row on the keyboard as far as people use it; there is no rule for such things, for NIST wants none.
     """
     if len(password) < min_length:
         return "too_short"
@@ -48,7 +47,7 @@ def refuse_weak(password: str, *, min_length: int, context: Sequence[str]) -> We
     folded = password.casefold()
     if _is_padded_context(folded, (*SERVICE_WORDS, *context)):
         return "context_word"
-    return "common_password" if _is_common(folded) else None
+    return "common_password" if _is_listed(folded) else None
 
 
 def _is_padded_context(folded: str, context: Sequence[str]) -> bool:
@@ -63,12 +62,6 @@ def _words(context: Sequence[str]) -> set[str]:
     texts = [text.casefold() for text in context]
     parts = [part for text in texts for part in re.split(r"[\W_]+", text)]
     return {word for word in (*texts, *parts) if len(word) >= _LEAST_CONTEXT_WORD}
-
-
-def _is_common(folded: str) -> bool:
-    stem = next(folded[:n] for n in range(1, len(folded) + 1) if folded.startswith(folded[n:]))
-    repeated = len(folded) >= 2 * len(stem)
-    return (repeated and len(stem) < _LEAST_REPEATED) or any(map(_is_listed, {stem, folded}))
 
 
 def _is_listed(folded: str) -> bool:

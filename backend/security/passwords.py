@@ -70,6 +70,10 @@ class Passwords:
         self._counting = Lock()
         self.hashes_executed = 0
 
+    def refuse_when_full(self) -> None:
+        """Raises HashPoolFull. Asked before an attempt is counted, so that overload is nobody's failure to log in."""
+        self._pool.refuse_when_full()
+
     async def hash(self, password: str) -> str:
         """The PHC string to store. Raises HashPoolFull, and ValueError above 1,024 bytes of UTF-8."""
         secret = password_bytes(password)

@@ -72,6 +72,7 @@ class Accounts:
             raise _wrong("/password")
 
     async def _checked(self, conn: Conn, password: str, pointer: str, origin: Origin) -> users.PasswordCheck:
+        self._passwords.refuse_when_full()
         check = await users.begin_password_check(conn, limited=self._settings.rate_limits)
         if check is None:
             raise InvalidToken

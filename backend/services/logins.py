@@ -26,9 +26,10 @@ class Logins:
     async def login(self, conn: Conn, data: Login, origin: Origin) -> Tokens:
         """Two round trips; a third when the stored hash is weaker than today's.
 
-        Raises TooManyAttempts before anything is hashed, and InvalidCredentials, after one hash, for an account that
-        is unknown, disabled or has another password (ASVS 6.3.8).
+        Raises HashPoolFull and TooManyAttempts before anything is hashed, and InvalidCredentials, after one hash, for
+        an account that is unknown, disabled or has another password (ASVS 6.3.8).
         """
+        self._passwords.refuse_when_full()
         email = data.email.lower()
         limited = self._settings.rate_limits
         attempt = await logins.begin_login(conn, email=email, network=origin.network, limited=limited)

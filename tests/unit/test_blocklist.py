@@ -82,27 +82,10 @@ def test_common_passwords_are_refused_in_any_case(password: str) -> None:
     assert judge(password) == "common_password"
 
 
-@pytest.mark.checklist(5)
-@pytest.mark.parametrize(
-    "password",
-    [
-        "aaaaaaaaaaaaaaa",
-        "no no no no no no",
-        "lizardslizardsliz",
-        "changemechangeme",
-        "Iloveyou2Iloveyou",
-        "日本語 日本語 日本語 日本語",
-    ],
-)
-def test_repeating_something_short_or_common_does_not_make_it_better(password: str) -> None:
-    assert judge(password) == "common_password"
-
-
-@pytest.mark.checklist(5)
-def test_a_good_password_said_twice_or_ending_as_it_begins_is_still_good() -> None:
-    assert judge("hjqkvmwp" * 2) is None
-    assert judge(GOOD + GOOD[0]) is None
-    assert refuse_weak("zqxwvkjz", min_length=8, context=()) is None
+@pytest.mark.checklist(2, 3)
+@pytest.mark.parametrize("password", ["x" * 64, "y" * 256, "hjqkvmwp" * 2, GOOD + GOOD[0], "zqxwvkjzzqxwvkj"])
+def test_there_are_no_rules_of_composition_beyond_the_list(password: str) -> None:
+    assert judge(password) is None
 
 
 @pytest.mark.checklist(5)
