@@ -1,4 +1,4 @@
-"""The container's HEALTHCHECK: exit 0 if the process answers. The standard library alone, and nothing of the application."""
+"""The HEALTHCHECK of the container: exit 0 if the process answers. Only the standard library, nothing of ours."""
 
 import os
 import sys

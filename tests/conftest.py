@@ -23,7 +23,7 @@ from backend.settings import Settings
 from tests.documented import check_documented
 from tests.people import Person, join, new_address
 
-# Nothing here has to survive a crash. Statements that fail are logged, as they are by default elsewhere: tests look there.
+# Nothing here has to survive a crash. Statements that fail are logged, as is the default elsewhere: tests look there.
 FAST = {
     "fsync": "off",
     "synchronous_commit": "off",

@@ -27,7 +27,7 @@ def test_the_lock_has_hashes_for_everything_and_names_no_host() -> None:
 
 
 def test_every_range_ends_below_the_next_major() -> None:
-    names = re.findall(r'^    "([a-z][^"]*)",$', (ROOT / "pyproject.toml").read_text(), re.M)
+    names = re.findall(r'^    "([a-z][^"]*)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     ranges = [name for name in names if ">=" in name]
     assert len(ranges) > 15
     assert [name for name in ranges if ",<" not in name] == []
