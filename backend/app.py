@@ -27,7 +27,7 @@ from backend.database.probe import Probe
 from backend.edge import Edge
 from backend.faults import EXCEPTION_HANDLERS
 from backend.logs import configure_logs
-from backend.negotiation import before_handler, negotiate
+from backend.negotiation import Negotiation, before_handler
 from backend.security.authentication import BearerAuth
 from backend.security.guards import recheck
 from backend.security.passwords import Passwords
@@ -86,8 +86,7 @@ def create_app(settings: Settings) -> Litestar:
             "access": Provide(lambda: access, sync_to_thread=False),
             "probe": Provide(lambda: probe, sync_to_thread=False),
         },
-        middleware=[BearerAuth(access).middleware],
-        guards=[negotiate],
+        middleware=[BearerAuth(access).middleware, Negotiation],
         before_request=before_handler,
         after_exception=[recheck],
         exception_handlers=EXCEPTION_HANDLERS,

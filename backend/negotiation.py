@@ -5,16 +5,16 @@ A refusal here comes before anything has been read or written (the order of deci
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request, Response
-from litestar.connection import ASGIConnection
 from litestar.enums import ParamType
-from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import convert
 from msgspec.structs import fields
 
@@ -33,25 +33,41 @@ _ACCEPT_CHARACTERS: Final = 1024  # What stands behind them is not read; a heade
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 
-async def negotiate(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The first guard of every route; async, for Litestar would run a plain function in a thread.
+class Negotiation:
+    """Middleware between authentication and the guards. Itself no guard, for the framework copies the handler for
+    each call of one, and reads all headers; here each header is looked at once."""
 
-    Raises UnsupportedMediaType (415), NotAcceptable (406) and BodyTooLarge (413).
-    """
-    assert isinstance(handler, HTTPRouteHandler)
-    headers = connection.headers
-    if handler.parsed_data_field is not None:
-        given = headers.get("content-type", "").partition(";")[0].strip().lower()
+    __slots__ = ("_app",)
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        negotiate(scope["route_handler"], scope["headers"])
+        await self._app(scope, receive, send)
+
+
+def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raises UnsupportedMediaType (415), NotAcceptable (406) and BodyTooLarge (413)."""
+    content_type, accept, length = b"", [], b""
+    takes_body = handler.parsed_data_field is not None
+    for name, value in headers:
+        match name:
+            case b"accept":
+                accept.append(value.decode("latin-1"))
+            case b"content-type":
+                content_type = value
+            case b"content-length":
+                length = value
+            case b"content-encoding" if takes_body and value.lower() != b"identity":
+                raise UnsupportedMediaType
+    if takes_body:
+        given = content_type.partition(b";")[0].strip().lower().decode("latin-1")
         if given != JSON and not (given == MERGE_PATCH and handler.http_methods == {"PATCH"}):
             raise UnsupportedMediaType
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            raise UnsupportedMediaType
-    accept = ", ".join(headers.getall("accept", []))[:_ACCEPT_CHARACTERS]
-    # A guard gets a copy of the handler, made anew for each request: nothing may be remembered by that.
-    if not _accepts(accept or "*/*", _offered(connection.scope["route_handler"])):
+    if not _accepts(", ".join(accept)[:_ACCEPT_CHARACTERS] or "*/*", _offered(handler)):
         raise NotAcceptable
-    length, most = headers.get("content-length"), handler.resolve_request_max_body_size()
-    if length is not None and most is not None and length.isdecimal() and int(length[:20]) > most:
+    if length.isdigit() and int(length[:20]) > handler.resolve_request_max_body_size():
         raise BodyTooLarge
 
 
