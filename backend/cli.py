@@ -7,7 +7,7 @@ from typing import Final, Never
 import rich_click as click
 
 from backend import __version__
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 
 # A command and the module that has it under its own name, in the order of a deployment's life.
 COMMANDS: Final = {

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from backend.database.migrate import files
 from backend.database.probe import Alone
 from backend.database.refusals import one_line, refuse_old
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 from backend.settings import Settings, conninfo
 from queries import schema
 from queries._fetch import Conn

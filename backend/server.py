@@ -22,7 +22,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 from backend.settings import Settings
 from backend.worker import REFUSED, load
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
 
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 
 # A worker that cannot make its application ends with this status (EX_CONFIG of sysexits.h).
 REFUSED: Final = 78

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 
 # PG* variables, the locale and the time zone of the caller would change what the server does.
 _ENVIRONMENT: Final = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.database.binaries import Binaries
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 
 # The first that root can write to and `nobody` can reach; the second is for machines whose /var is read-only.
 ROOTS_CLUSTERS: Final = (Path("/var/lib/lodestar"), Path(tempfile.gettempdir()))

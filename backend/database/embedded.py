@@ -20,7 +20,7 @@ from psycopg import sql
 
 from backend.database.binaries import installed_package
 from backend.database.cluster import Cluster
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 from backend.security.secret_keys import kept
 
 DATABASE: Final = "lodestar"

@@ -17,7 +17,7 @@ from psycopg import sql
 from backend.database import roles
 from backend.database.refusals import one_line, refuse_old
 from backend.database.roles import Connection, Roles
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 from backend.settings import Settings, conninfo
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "queries" / "migrations"

@@ -5,7 +5,7 @@ from typing import Final
 import psycopg
 from psycopg import ConnectionInfo
 
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 
 OLDEST_POSTGRESQL: Final = 18
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 
 type Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -7,8 +7,8 @@ import msgspec
 import rich_click as click
 
 from backend.contracts.text import Email, Name
-from backend.internal import OperatorError
 from backend.internal.asking import ask
+from backend.operators import OperatorError
 from backend.security.passwords import Passwords, refuse_weak
 from backend.settings import Settings
 from queries import operators

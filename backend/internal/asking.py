@@ -8,8 +8,8 @@ import psycopg
 
 from backend.database.probe import Alone
 from backend.database.refusals import one_line
-from backend.internal import OperatorError
 from backend.internal.reaching import reached
+from backend.operators import OperatorError
 from backend.settings import Settings, conninfo
 from queries._fetch import Conn
 from queries.context import Context

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import rich_click as click
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 from backend.settings import Settings
 
 

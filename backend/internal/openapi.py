@@ -4,7 +4,7 @@ import msgspec
 import rich_click as click
 from litestar import Router
 
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 
 
 @click.command(epilog="Example: backend openapi - | jq .paths")

@@ -17,8 +17,8 @@ from backend.controllers.wellknown import KeySet
 from backend.documentation.operations import kinds_of
 from backend.documentation.refusals import ProblemDetails
 from backend.errors import Problem
-from backend.internal import OperatorError
 from backend.internal.openapi import openapi
+from backend.operators import OperatorError
 from tests.documented import whole_document
 from tests.routes import Route, routes_of
 

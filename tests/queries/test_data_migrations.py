@@ -8,7 +8,7 @@ import pytest
 
 from backend.database.embedded import Embedded
 from backend.database.migrate import migrate
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 from tests.places import Place, new_place
 
 DATA_MIGRATIONS = Path(__file__).parent / "data_migrations"

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from backend.database.embedded import Embedded
 from backend.database.migrate import migrate, plan
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 from backend.prestart import prestart
 from backend.settings import Settings, SettingsError
 from tests.places import PASSWORD, Place, new_place

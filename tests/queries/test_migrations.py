@@ -16,7 +16,7 @@ from psycopg import sql
 from backend.database import refusals
 from backend.database.embedded import Embedded
 from backend.database.migrate import FOLDER, LOCK, files, migrate, plan
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 from tests.places import Place, Rows, new_place
 from tests.process.running import ROOT, until
 

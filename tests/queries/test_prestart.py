@@ -16,7 +16,7 @@ from backend.database import refusals
 from backend.database.embedded import Embedded
 from backend.database.migrate import files, migrate
 from backend.database.probe import Alone
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 from backend.prestart import prestart
 from backend.settings import Settings
 from queries import schema

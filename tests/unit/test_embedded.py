@@ -20,7 +20,7 @@ import pytest
 
 from backend.database import binaries, cluster
 from backend.database.embedded import Embedded
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 
 pytestmark = pytest.mark.xdist_group("embedded")
 

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from backend import server
-from backend.internal import OperatorError
+from backend.operators import OperatorError
 from backend.server import claimed_port
 from backend.settings import Settings
 
