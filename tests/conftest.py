@@ -20,8 +20,9 @@ from backend.app import at_the_edge, create_app
 from backend.database.embedded import DATABASE, OWNER, Embedded
 from backend.database.migrate import migrate
 from backend.settings import Settings
+from tests.database import Connection, introduce
 from tests.documented import check_documented
-from tests.people import Person, join, new_address
+from tests.people import Person, new_address
 
 # Nothing here has to survive a crash. Statements that fail are logged, as is the default elsewhere: tests look there.
 FAST = {
@@ -160,27 +161,24 @@ async def client(app: Litestar, settings: Settings) -> AsyncIterator[httpx.Async
 
 
 @pytest.fixture
-async def ada(client: httpx.AsyncClient) -> Person:
-    return await join(client, "ada", full_name="Ada Lovelace")
-
-
-@pytest.fixture
-async def bob(client: httpx.AsyncClient) -> Person:
-    return await join(client, "bob")
-
-
-@pytest.fixture
-async def superuser(postgres: Embedded, database: str) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
+async def superuser(postgres: Embedded, database: str) -> AsyncIterator[Connection]:
     """Somebody who sees every row, to look at what a request has left behind."""
     url = postgres.superuser_url.rsplit("/", 1)[0] + f"/{database}"
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         yield connection
 
 
+# People who cost no hash: most tests do not care how somebody came in. `tests.people.join` is the long way.
 @pytest.fixture
-async def admin(client: httpx.AsyncClient, superuser: psycopg.AsyncConnection[tuple[Any, ...]]) -> Person:
-    """An administrator whose token says so."""
-    person = await join(client, "admin")
-    await superuser.execute("UPDATE users SET is_admin = true WHERE id = %s", (person.id,))
-    tokens = await client.post("/v1/login/refresh", json={"refresh_token": person.tokens["refresh_token"]})
-    return Person({"id": person.id, "email": person.email}, tokens.json())
+async def ada(superuser: Connection, app: Litestar, settings: Settings) -> Person:
+    return await introduce(superuser, app, settings, "ada")
+
+
+@pytest.fixture
+async def bob(superuser: Connection, app: Litestar, settings: Settings) -> Person:
+    return await introduce(superuser, app, settings, "bob")
+
+
+@pytest.fixture
+async def admin(superuser: Connection, app: Litestar, settings: Settings) -> Person:
+    return await introduce(superuser, app, settings, "admin", admin=True)

@@ -1,4 +1,4 @@
-"""What the tests of the API share beyond a client: people who cost no hash, and databases of their own."""
+"""What the tests of the API share beyond a client: one more administrator, and databases of their own."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -20,21 +20,6 @@ async def someone(app: Litestar, settings: Settings) -> AsyncIterator[Person]:
     """Anybody who is logged in, for tests that change nothing about him."""
     async with client_of(app, settings) as client:
         yield await join(client, "someone", full_name="Some One")
-
-
-@pytest.fixture
-async def ada(superuser: Connection, app: Litestar, settings: Settings) -> Person:
-    return await introduce(superuser, app, settings, "ada")
-
-
-@pytest.fixture
-async def bob(superuser: Connection, app: Litestar, settings: Settings) -> Person:
-    return await introduce(superuser, app, settings, "bob")
-
-
-@pytest.fixture
-async def admin(superuser: Connection, app: Litestar, settings: Settings) -> Person:
-    return await introduce(superuser, app, settings, "admin", admin=True)
 
 
 @pytest.fixture

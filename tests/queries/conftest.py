@@ -1,4 +1,4 @@
-"""People who cost no hash, for what is tested here is not how they came in; and several ways to the database."""
+"""Several ways to the database."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -9,24 +9,8 @@ from psycopg import AsyncConnection
 from backend.settings import Settings
 from tests.conftest import client_of, running
 from tests.database import Connection, context_of, introduce
-from tests.people import Person
 from tests.queries.sharing import Shared, sharing
 from tests.wire import Wire, Wired
-
-
-@pytest.fixture
-async def ada(superuser: Connection, app: Litestar, settings: Settings) -> Person:
-    return await introduce(superuser, app, settings, "ada")
-
-
-@pytest.fixture
-async def bob(superuser: Connection, app: Litestar, settings: Settings) -> Person:
-    return await introduce(superuser, app, settings, "bob")
-
-
-@pytest.fixture
-async def admin(superuser: Connection, app: Litestar, settings: Settings) -> Person:
-    return await introduce(superuser, app, settings, "admin", admin=True)
 
 
 @pytest.fixture
