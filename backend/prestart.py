@@ -6,8 +6,10 @@ from typing import Final
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier, Literal
 
 from backend.database.migrate import files
+from backend.database.pool import wrong_settings
 from backend.database.probe import Alone
 from backend.database.refusals import one_line, refuse_old
 from backend.operators import OperatorError
@@ -70,6 +72,8 @@ async def _prestart(settings: Settings, patience: float) -> None:
     try:
         connection = await _connected(alone, patience)
         refuse_old(connection.info)
+        if settings.database_pooler == "transaction":
+            _refuse_wrong_settings(connection)
         # Half of it for each of the two statements, so that a server which can will say what it waited for.
         context = Context(timeout_ms=round(_ANSWER_SECONDS * 500), read_only=True)
         async with asyncio.timeout(_ANSWER_SECONDS):
@@ -80,6 +84,16 @@ async def _prestart(settings: Settings, patience: float) -> None:
         raise OperatorError(f"PostgreSQL cannot be asked about its schema: {one_line(error)}") from None
     finally:
         await alone.close()
+
+
+def _refuse_wrong_settings(connection: AsyncConnection[tuple[object, ...]]) -> None:
+    role = Identifier(connection.info.user)
+    statements = [
+        SQL("ALTER ROLE {} SET {} = {}").format(role, Identifier(name), Literal(value)).as_string(connection)
+        for name, value in wrong_settings(connection).items()
+    ]
+    if statements:
+        raise OperatorError(f"behind a pooler a DBA must run: {'; '.join(statements)};")
 
 
 async def _connected(alone: Alone, patience: float) -> AsyncConnection[tuple[object, ...]]:

@@ -103,10 +103,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         """Whether everything has to be given and strong."""
         return self.environment == "production"
 
-    def derive(self, purpose: str) -> bytes:
-        """The 32-byte key of one purpose, made from SECRET_KEY."""
-        return secret_keys.derived_key(self.secret_key, purpose)
-
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 

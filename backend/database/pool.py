@@ -3,11 +3,13 @@
 from typing import Any
 
 from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier, Literal
 from psycopg_pool import AsyncConnectionPool
 
 from backend.settings import Settings, conninfo
 
-type Connections = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
+type Connection = AsyncConnection[tuple[Any, ...]]
+type Connections = AsyncConnectionPool[Connection]
 
 
 def create_pool(settings: Settings) -> Connections:
@@ -30,10 +32,18 @@ def create_pool(settings: Settings) -> Connections:
     )
 
 
-async def _speak_utc(connection: AsyncConnection[tuple[Any, ...]]) -> None:
-    """Times come in the session's zone and style, and are promised in UTC. Behind a pooler nothing may be set for a
-    session: there the role needs the settings (see the README)."""
-    if connection.info.parameter_status("TimeZone") not in ("UTC", "Etc/UTC"):
-        await connection.execute("SET TIME ZONE 'UTC'")
-    if not (connection.info.parameter_status("DateStyle") or "").startswith("ISO"):
-        await connection.execute("SET DateStyle = ISO")
+async def _speak_utc(connection: Connection) -> None:
+    """Behind a pooler nothing may be set for a session: there `backend prestart` wants the role to have it."""
+    for name, value in wrong_settings(connection).items():
+        await connection.execute(SQL("SET {} = {}").format(Identifier(name), Literal(value)))
+
+
+def wrong_settings(connection: Connection) -> dict[str, str]:
+    """What a session needs and has not. Times come in its zone and style, and are promised in UTC."""
+    zone, style = (connection.info.parameter_status(name) or "" for name in ("TimeZone", "DateStyle"))
+    wrong = {}
+    if zone not in ("UTC", "Etc/UTC"):
+        wrong["timezone"] = "UTC"
+    if not style.startswith("ISO"):
+        wrong["datestyle"] = "ISO"
+    return wrong

@@ -22,12 +22,11 @@ class Fingerprints:
         secret_keys = [settings.secret_key, settings.secret_key_previous]
         self._keys: Final = [derived_key(key, "device") for key in secret_keys if key]
 
-    def device(self, user_agent: str, *more: str) -> bytes:
-        """32 bytes for a device as it describes itself; of each part the first 1,024 characters count."""
-        return _digest(self._keys[0], (user_agent, *more))
-
     def candidates(self, user_agent: str, *more: str) -> list[bytes]:
-        """What `device` gives now and gave under SECRET_KEY_PREVIOUS: no device turns new by a rotation."""
+        """Digests of 32 bytes for a device as it describes itself; of each part the first 1,024 characters count.
+
+        The first is today's, the second that of SECRET_KEY_PREVIOUS: no device turns new by a rotation.
+        """
         return [_digest(key, (user_agent, *more)) for key in self._keys]
 
 

@@ -108,6 +108,20 @@ def test_a_role_that_could_get_round_row_security_is_refused(place: Place, said:
 
 
 @pytest.mark.checklist(41)
+@pytest.mark.parametrize("setting", ["timezone = 'Asia/Tokyo'", "datestyle = 'German'"])
+def test_behind_a_pooler_the_role_itself_must_speak_utc(place: Place, setting: str) -> None:
+    login = place.new_login(f"pooled_{token_hex(3)}")
+    place.give("GRANT {} TO {}", f"{place.database}_runtime", login)
+    place.give(f"ALTER ROLE {{}} SET {setting}", login)
+    direct = place.settings_of(login)
+    prestart(direct)  # Without one, each connection is told when it is made.
+    said = refusal(replace(direct, database_pooler="transaction"))
+    assert said.startswith(f'behind a pooler a DBA must run: ALTER ROLE "{login}" SET ')
+    place.give("ALTER ROLE {} SET timezone = 'UTC'", login)
+    place.give("ALTER ROLE {} SET datestyle = 'ISO'", login)
+    prestart(replace(direct, database_pooler="transaction"))
+
+
 def test_the_owner_is_refused(place: Place) -> None:
     assert "it owns the tables" in refusal(place.settings_of(place.owner))
 

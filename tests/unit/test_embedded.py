@@ -10,8 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import pytest
 from backend.database import binaries, cluster
 from backend.database.embedded import Embedded
 from backend.operators import OperatorError
+from tests.process.running import until
 
 pytestmark = pytest.mark.xdist_group("embedded")
 
@@ -57,13 +57,6 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     embedded.stop()
     yield folder
     embedded.erase()
-
-
-def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def listens(port: int) -> bool:

@@ -23,7 +23,7 @@ from rich.pretty import pretty_repr
 from rich.traceback import Traceback
 
 from backend.security.keyring import KeyRing, new_signing_key, public_pem, read_signing_key
-from backend.security.secret_keys import new_secret_key
+from backend.security.secret_keys import derived_key, new_secret_key
 from backend.settings import Settings, SettingsError
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
@@ -226,14 +226,14 @@ def _printed_by_rich(settings: Settings) -> str:
 def test_purposes_get_keys_of_their_own() -> None:
     settings, other = Settings.read(GIVEN), Settings.read(GIVEN | {"SECRET_KEY": new_secret_key()})
     derived = [
-        settings.derive("refresh-token"),
-        settings.derive("device"),
-        other.derive("device"),
+        derived_key(settings.secret_key, "refresh-token"),
+        derived_key(settings.secret_key, "device"),
+        derived_key(other.secret_key, "device"),
         settings.secret_key,
     ]
     assert len(set(derived)) == 4
     assert {len(key) for key in derived} == {32}
-    assert settings.derive("device") == settings.derive("device")
+    assert derived_key(settings.secret_key, "device") == derived_key(settings.secret_key, "device")
 
 
 def test_older_public_keys_stand_one_after_the_other() -> None:
