@@ -26,6 +26,14 @@ def until[T](condition: Callable[[], T], seconds: float = _SECONDS) -> T:
     return answer
 
 
+def of_process(pid: int, file: str) -> bytes:
+    """What /proc says of a process; nothing when it has ended, be it between two looks at it."""
+    try:
+        return Path(f"/proc/{pid}/{file}").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 def environment(data_dir: Path, **values: str) -> dict[str, str]:
     """A process's environment with nothing of the caller's configuration in it."""
     configured = re.compile(r"DATABASE_|SECRET_KEY|JWT_|POOL_|ENVIRONMENT$|HOST$|PORT$|LOG_|PYTHONDONTWRITE")
@@ -70,7 +78,8 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         for pid in self.members():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # It may end by itself first.
+                os.kill(pid, signal.SIGKILL)
         self.process.communicate()
 
     def told(self, start: str) -> str:
@@ -120,17 +129,14 @@ class Running:
         """The processes of its session that live: itself, its workers, Python's resource tracker."""
         found = []
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-                except OSError:
-                    continue
+            if entry.name.isdigit() and (stat := of_process(int(entry.name), "stat")):
+                state, _, _, session = stat.rpartition(b")")[2].decode().split()[:4]
                 if int(session) == self.process.pid and state not in "ZX":
                     found.append(int(entry.name))
         return found
 
     def workers(self) -> list[int]:
-        return [pid for pid in self.members() if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [pid for pid in self.members() if b"spawn_main" in of_process(pid, "cmdline")]
 
     def ended(self, seconds: float = _SECONDS) -> int:
         """Waits for the end of it and of all its processes; its exit status."""

@@ -4,13 +4,15 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from backend.database.embedded import Embedded
-from tests.process.running import ROOT, SERVE, Running, listens, postgres_port, python, until
+from tests.process.running import ROOT, SERVE, Running, listens, of_process, postgres_port, python, until
 
 pytestmark = pytest.mark.xdist_group("process")
 
@@ -117,3 +119,10 @@ def test_reload_watches_the_code_and_not_the_folder_it_was_started_in(tmp_path: 
             assert running.end() == 0
     finally:
         Embedded.start(data_dir).erase()
+
+
+def test_of_a_process_that_has_ended_nothing_is_said() -> None:
+    """The helper's own: between finding a process and reading about it, it may be gone."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert of_process(ended.pid, "cmdline") == b""
