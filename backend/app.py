@@ -10,6 +10,7 @@ from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler
 from msgspec import structs
 
+from backend.answers import Answer
 from backend.body import Body
 from backend.controllers.administration import AdministrationController
 from backend.controllers.documentation import documentation
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> Litestar:
         after_exception=[recheck],
         exception_handlers=EXCEPTION_HANDLERS,
         request_class=Body,
+        response_class=Answer,
         request_max_body_size=MAX_BODY_BYTES,
         lifespan=[lifespan],
         openapi_config=None,

@@ -11,8 +11,10 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, Valida
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from backend import errors
+from backend.answers import Answer
 from backend.errors import BY_CONSTRAINT, BY_SQLSTATE, FieldError, Problem
 from backend.security.passwords import HashPoolFull
+from queries._sharing import ReadsOverloaded
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -75,7 +77,7 @@ def problem_of(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
-        case PoolTimeout() | TooManyRequests() | HashPoolFull():  # The pool's own are psycopg.Error as well.
+        case PoolTimeout() | TooManyRequests() | ReadsOverloaded() | HashPoolFull():  # Before psycopg.Error.
             return errors.Overloaded()
         case PoolClosed():
             return errors.DatabaseUnavailable()
@@ -124,10 +126,10 @@ def with_head(allow: str) -> str:
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
-def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def answer(request: Request[Any, Any, Any], error: Exception) -> Answer[bytes]:
     """The exception handler of the application."""
     problem = problem_of(error)
-    return Response(
+    return Answer(
         content=body_of(problem, request.scope["state"]["request_id"]),
         status_code=problem.status_code,
         headers=headers_of(problem),

@@ -5,7 +5,6 @@ from time import monotonic
 from typing import Final
 
 import psycopg
-from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier, Literal
 
 from backend.database.migrate import files
@@ -15,6 +14,7 @@ from backend.database.refusals import one_line, refuse_old
 from backend.operators import OperatorError
 from backend.settings import Settings, conninfo
 from queries import schema
+from queries._connection import Connection
 from queries._fetch import Conn
 from queries.context import Context
 from queries.schema import RoleRights
@@ -86,7 +86,7 @@ async def _prestart(settings: Settings, patience: float) -> None:
         await alone.close()
 
 
-def _refuse_wrong_settings(connection: AsyncConnection[tuple[object, ...]]) -> None:
+def _refuse_wrong_settings(connection: Connection) -> None:
     role = Identifier(connection.info.user)
     statements = [
         SQL("ALTER ROLE {} SET {} = {}").format(role, Identifier(name), Literal(value)).as_string(connection)
@@ -96,7 +96,7 @@ def _refuse_wrong_settings(connection: AsyncConnection[tuple[object, ...]]) -> N
         raise OperatorError(f"behind a pooler a DBA must run: {'; '.join(statements)};")
 
 
-async def _connected(alone: Alone, patience: float) -> AsyncConnection[tuple[object, ...]]:
+async def _connected(alone: Alone, patience: float) -> Connection:
     """Tries again with growing pauses, as long as waiting can help."""
     until, pause = monotonic() + patience, 0.1
     while True:
@@ -114,7 +114,7 @@ async def _connected(alone: Alone, patience: float) -> AsyncConnection[tuple[obj
         pause = min(2.0, pause * 2)
 
 
-async def _verify(door: Conn, connection: AsyncConnection[tuple[object, ...]]) -> None:
+async def _verify(door: Conn, connection: Connection) -> None:
     try:
         applied = {migration.name for migration in await schema.migrations(door)}
         rights = await schema.role_rights(door)

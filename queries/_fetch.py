@@ -1,4 +1,4 @@
-"""The only cursor code: how a statement reaches PostgreSQL, and how its rows become Structs."""
+"""How a statement reaches PostgreSQL, and how its rows become Structs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -7,20 +7,22 @@ from typing import Any, Final, Protocol, get_args
 
 from msgspec import Struct
 from msgspec.structs import fields
-from psycopg import AsyncClientCursor, AsyncConnection, Error
+from psycopg import Error
 from psycopg.errors import DeadlockDetected, InFailedSqlTransaction, SerializationFailure
 
+from queries._connection import Connection, Result, Row, StalePlan
+from queries._sharing import SharedReads
+from queries._statements import Cheap
 from queries.context import ENTER, Context
 
 _TRIES: Final = 3
 _PAUSE_SECONDS: Final = 0.01
 
-type Row = tuple[Any, ...]
-type Connection = AsyncConnection[Row]
-
 
 class Pool(Protocol):
     """What is needed of `psycopg_pool.AsyncConnectionPool`: to borrow a connection, and to give it back."""
+
+    reads: SharedReads | None
 
     async def getconn(self) -> Connection: ...
     async def putconn(self, conn: Connection) -> None: ...
@@ -31,7 +33,8 @@ class Conn:
 
     It holds no connection: each statement borrows one for as long as its round trip takes. Identity, time-outs and the
     statement go out in one message of the simple protocol, which PostgreSQL runs as one implicit transaction; so what
-    is entered cannot outlive the statement, whatever happens to either. Values are bound on the client for that.
+    is entered cannot outlive the statement, whatever happens to either. Cheap reads share their message with those of
+    other callers, each behind an identity of its own.
     """
 
     __slots__ = ("_context", "_pool")
@@ -40,27 +43,35 @@ class Conn:
         self._pool = pool
         self._context = context
 
-    async def run(self, statement: str, parameters: dict[str, object]) -> AsyncClientCursor[Row]:
-        """Answers with a cursor that stands on the result of the statement.
+    async def run(self, statement: str, parameters: dict[str, object]) -> Result:
+        """What the statement gave. One that lost against another (40001, 40P01) is tried three times in all.
 
-        A statement that lost against another one (40001, 40P01) has done nothing, and is tried three times in all.
         Raises `psycopg.Error`, and `psycopg_pool.PoolTimeout` or `TooManyRequests` when no connection is free.
         """
+        if self._context.read_only and isinstance(statement, Cheap) and self._pool.reads:
+            result = await self._pool.reads.ask(self._context, statement, parameters)
+            if result is not None:
+                return result
         for _ in range(_TRIES - 1):
             with suppress(SerializationFailure, DeadlockDetected):
-                return await self._run(statement, parameters)
+                return await self._run_alone(statement, parameters)
             await asyncio.sleep(_PAUSE_SECONDS)  # So that the other one can finish.
-        return await self._run(statement, parameters)
+        return await self._run_alone(statement, parameters)
 
-    async def _run(self, statement: str, parameters: dict[str, object]) -> AsyncClientCursor[Row]:
+    async def _run_alone(self, statement: str, parameters: dict[str, object]) -> Result:
+        try:
+            return await self._ask(statement, parameters)
+        except StalePlan:
+            return await self._ask(statement, parameters, prepares=False)
+
+    async def _ask(self, statement: str, parameters: dict[str, object], *, prepares: bool = True) -> Result:
         connection = await self._pool.getconn()
         try:
-            cursor = AsyncClientCursor(connection)
-            await cursor.execute(f"{ENTER};{statement}", self._context.parameters() | parameters)
+            entering = ENTER, self._context.parameters()
+            _, result, *_ = await connection.ask(entering, (statement, parameters), prepares=prepares)
         finally:
             await self._pool.putconn(connection)
-        cursor.nextset()
-        return cursor
+        return result
 
     @asynccontextmanager
     async def transaction(self) -> "AsyncIterator[Transaction]":
@@ -70,7 +81,7 @@ class Conn:
         """
         connection = await self._pool.getconn()
         try:
-            await AsyncClientCursor(connection).execute(f"BEGIN;{ENTER}", self._context.parameters())
+            await connection.ask(("BEGIN", {}), (ENTER, self._context.parameters()))
             yield Transaction(connection)
             if (await connection.execute("COMMIT")).statusmessage != "COMMIT":
                 raise InFailedSqlTransaction
@@ -90,9 +101,10 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def run(self, statement: str, parameters: dict[str, object]) -> AsyncClientCursor[Row]:
+    async def run(self, statement: str, parameters: dict[str, object]) -> Result:
         """As `Conn.run`, within the transaction."""
-        return await AsyncClientCursor(self._connection).execute(statement, parameters)
+        result, *_ = await self._connection.ask((statement, parameters))
+        return result
 
 
 type Door = Conn | Transaction
@@ -100,12 +112,11 @@ type Door = Conn | Transaction
 
 async def fetch_all[T: Struct](conn: Door, shape: type[T], statement: str, **parameters: object) -> list[T]:
     """Every row, as `shape`. Raises ColumnMismatch when the columns are not the fields."""
-    cursor = await conn.run(statement, parameters)
+    result = await conn.run(statement, parameters)
     make = _makers.get((shape, statement))
     if make is None:
-        columns = [column.name for column in cursor.description or ()]
-        make = _makers[shape, statement] = row_maker(shape, columns)
-    return [make(row) for row in await cursor.fetchall()]
+        make = _makers[shape, statement] = row_maker(shape, result.columns)
+    return result.rows(make)
 
 
 async def fetch_optional[T: Struct](conn: Door, shape: type[T], statement: str, **parameters: object) -> T | None:
@@ -157,6 +168,7 @@ def _inner(shape: type[Struct]) -> type[Struct] | None:
 
 
 __all__: Final = [
+    "Cheap",
     "ColumnMismatch",
     "Conn",
     "Door",

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from queries._fetch import Door, execute, fetch_all, fetch_one, fetch_optional
+from queries._fetch import Cheap, Door, execute, fetch_all, fetch_one, fetch_optional
 
 
 class Item(Struct, frozen=True):
@@ -18,24 +18,24 @@ class Item(Struct, frozen=True):
     updated_at: datetime
 
 
-FIND: Final = """
+FIND: Final = Cheap("""
 SELECT id, owner_id, title, description, created_at, updated_at
 FROM   items
 WHERE  id = %(item_id)s
-"""
+""")
 
 
 async def find(conn: Door, item_id: UUID) -> Item | None:
     return await fetch_optional(conn, Item, FIND, item_id=item_id)
 
 
-PAGE: Final = """
+PAGE: Final = Cheap("""
 SELECT id, owner_id, title, description, created_at, updated_at
 FROM   items
 WHERE  id < %(before)s
 ORDER BY id DESC
 LIMIT  %(limit)s
-"""
+""")
 
 
 async def page(conn: Door, before: UUID, limit: int) -> list[Item]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from queries._fetch import Door, execute, fetch_one, fetch_optional
+from queries._fetch import Cheap, Door, execute, fetch_one, fetch_optional
 
 
 class User(Struct, frozen=True):
@@ -20,11 +20,11 @@ class User(Struct, frozen=True):
     updated_at: datetime
 
 
-FIND_ME: Final = """
+FIND_ME: Final = Cheap("""
 SELECT id, email, full_name, is_active, is_admin, email_verified_at, created_at, updated_at
 FROM   users
 WHERE  id = (SELECT current_user_id())
-"""
+""")
 
 
 async def find_me(conn: Door) -> User | None:

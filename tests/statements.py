@@ -15,7 +15,7 @@ import queries
 # What the owner runs; everything else is the API's.
 OWNERS: Final = {"queries.operators"}
 # The ground floor itself: how statements travel, and what travels in front of each. It has no wishes of its own.
-GROUND: Final = {"queries._fetch", "queries.context"}
+GROUND: Final = {"queries._connection", "queries._fetch", "queries._sharing", "queries._statements", "queries.context"}
 FETCHES: Final = {"fetch_all", "fetch_one", "fetch_optional"}
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Annotated, Final, Protocol
 from uuid import UUID
 
-from litestar import Response
 from litestar.params import QueryParameter
 from msgspec import Struct
 
+from backend.answers import Answer
 from backend.errors import InvalidCursor
 
 NEWEST: Final = UUID(int=2**128 - 1)  # Above every id: a walk that has no cursor yet begins before it.
@@ -32,16 +32,16 @@ class _Identified(Protocol):
     def id(self) -> UUID: ...
 
 
-def page_of[T: _Identified](rows: list[T], limit: int, path: str, bound_to: str = "") -> Response[Page[T]]:
+def page_of[T: _Identified](rows: list[T], limit: int, path: str, bound_to: str = "") -> Answer[Page[T]]:
     """One row more than `limit` was asked for, to know whether there is a next page; the Link is relative (RFC 8288).
 
     `bound_to` is the filter and order that the list was made with: another list refuses the cursor.
     """
     if len(rows) <= limit:
-        return Response(Page(rows, None))
+        return Answer(Page(rows, None))
     cursor = encode_cursor(rows[limit - 1].id, f"{path}?{bound_to}")
     query = "&".join(filter(None, [f"limit={limit}", f"cursor={cursor}", bound_to]))
-    return Response(Page(rows[:limit], cursor), headers={"Link": f'<{path}?{query}>; rel="next"'})
+    return Answer(Page(rows[:limit], cursor), headers={"Link": f'<{path}?{query}>; rel="next"'})
 
 
 def before(cursor: str | None, path: str, bound_to: str = "") -> UUID:

@@ -3,11 +3,12 @@
 from urllib.parse import quote
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get, patch
+from litestar import Controller, delete, get, patch
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
 
+from backend.answers import Answer
 from backend.contracts.pages import Cursor, Limit, Page, before, page_of
 from backend.contracts.users import EmailFilter, UserPatch
 from backend.controllers.found import found
@@ -33,7 +34,7 @@ class AdministrationController(Controller):
         limit: Limit = 20,
         cursor: Cursor = None,
         email: EmailFilter = None,
-    ) -> Response[Page[User]]:
+    ) -> Answer[Page[User]]:
         """List the accounts, newest first.
 
         With `email` it is the account that has this address, or none.
@@ -42,7 +43,7 @@ class AdministrationController(Controller):
             return page_of(await administration.page(conn, before(cursor, PATH), limit + 1), limit, PATH)
         before(cursor, PATH, f"email={quote(email)}")
         user = await administration.find_by_email(conn, email.lower())
-        return Response(Page([] if user is None or cursor else [user], None))
+        return Answer(Page([] if user is None or cursor else [user], None))
 
     @get("/{user_id:uuid}", raises=[NotAdmin, NotFound])
     async def find(self, conn: NamedDependency[Conn], user_id: FromPath[UUID]) -> User:

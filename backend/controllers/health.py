@@ -2,12 +2,13 @@
 
 from typing import Literal
 
-from litestar import Controller, Response, get
+from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from msgspec import Struct
 
+from backend.answers import Answer
 from backend.database.probe import Probe
 
 
@@ -32,8 +33,8 @@ class HealthController(Controller):
         return Live("ok")
 
     @get("/ready", exclude_from_auth=True, responses={503: UNREADY})
-    async def ready(self, probe: NamedDependency[Probe]) -> Response[Ready]:
+    async def ready(self, probe: NamedDependency[Probe]) -> Answer[Ready]:
         """Say whether to send traffic here. Unready while the database is away, its schema is too old, or we drain."""
         if probe.ready:
-            return Response(Ready("ready"))
-        return Response(Ready("unready"), status_code=503, headers={"Retry-After": "1"})
+            return Answer(Ready("ready"))
+        return Answer(Ready("unready"), status_code=503, headers={"Retry-After": "1"})

@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get, patch, post
+from litestar import Controller, delete, get, patch, post
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
 
+from backend.answers import Answer
 from backend.contracts.items import ItemPatch, NewItem
 from backend.contracts.pages import Cursor, Limit, Page, before, page_of
 from backend.controllers.found import found
@@ -26,15 +27,15 @@ class ItemController(Controller):
     response_headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
     @get("/", raises=[InvalidCursor])
-    async def page(self, conn: NamedDependency[Conn], limit: Limit = 20, cursor: Cursor = None) -> Response[Page[Item]]:
+    async def page(self, conn: NamedDependency[Conn], limit: Limit = 20, cursor: Cursor = None) -> Answer[Page[Item]]:
         """List one's items, newest first."""
         return page_of(await items.page(conn, before(cursor, PATH), limit + 1), limit, PATH)
 
     @post("/", response_headers=[LOCATION])
-    async def add(self, conn: NamedDependency[Conn], data: JSONBody[NewItem]) -> Response[Item]:
+    async def add(self, conn: NamedDependency[Conn], data: JSONBody[NewItem]) -> Answer[Item]:
         """Keep a new item."""
         item = await items.add(conn, data.title, data.description)
-        return Response(item, headers={"Location": f"{PATH}/{item.id}"})
+        return Answer(item, headers={"Location": f"{PATH}/{item.id}"})
 
     @get("/{item_id:uuid}", raises=[NotFound])
     async def find(self, conn: NamedDependency[Conn], item_id: FromPath[UUID]) -> Item:

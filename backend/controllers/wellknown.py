@@ -2,11 +2,12 @@
 
 from typing import Literal
 
-from litestar import Controller, Response, get
+from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
+from backend.answers import Answer
 from backend.security.tokens import AccessTokens
 
 
@@ -32,6 +33,6 @@ class WellKnownController(Controller):
     tags = ["Service"]
 
     @get("/jwks.json", exclude_from_auth=True, responses={200: ResponseSpec(KeySet)})
-    async def jwks(self, access: NamedDependency[AccessTokens]) -> Response[bytes]:
+    async def jwks(self, access: NamedDependency[AccessTokens]) -> Answer[bytes]:
         """Read the public keys that verify access tokens (RFC 7517)."""
-        return Response(access.jwks(), headers={"Cache-Control": "public, max-age=300"})
+        return Answer(access.jwks(), headers={"Cache-Control": "public, max-age=300"})

@@ -1,41 +1,49 @@
 """The pool of connections: one a worker, bounded in size and in waiting."""
 
-from typing import Any
-
-from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier, Literal
 from psycopg_pool import AsyncConnectionPool
 
 from backend.settings import Settings, conninfo
+from queries._connection import Connection
+from queries._sharing import SharedReads
 
-type Connection = AsyncConnection[tuple[Any, ...]]
-type Connections = AsyncConnectionPool[Connection]
+
+class Connections(AsyncConnectionPool[Connection]):
+    """The pool, and in `reads` the cheap reads that share its connections."""
+
+    reads: SharedReads | None
 
 
 def create_pool(settings: Settings) -> Connections:
-    """A pool that is not open yet. Autocommit: a statement's message is its own transaction (see `queries._fetch`).
-
-    Nothing is prepared on the server, so it works behind a transaction-mode pooler as it is.
-    """
+    """A pool that is not open yet. Autocommit: a message is its own transaction (see `queries._fetch`)."""
     if settings.database_url is None:
         raise ValueError("there is no DATABASE_URL to connect to")
-    return AsyncConnectionPool(
+    pool = Connections(
         conninfo(settings.database_url, settings),
+        connection_class=Connection,
         min_size=settings.pool_min_size,
         max_size=settings.pool_max_size,
         max_waiting=settings.pool_max_waiting,
         timeout=settings.pool_timeout,
         kwargs={"autocommit": True, "prepare_threshold": None, "client_encoding": "UTF8"},
-        configure=_speak_utc if settings.database_pooler == "off" else None,
+        configure=_settle if settings.database_pooler == "off" else None,
         open=False,
         name="lodestar",
     )
+    pool.reads = SharedReads(pool)
+    return pool
 
 
-async def _speak_utc(connection: Connection) -> None:
-    """Behind a pooler nothing may be set for a session: there `backend prestart` wants the role to have it."""
-    for name, value in wrong_settings(connection).items():
-        await connection.execute(SQL("SET {} = {}").format(Identifier(name), Literal(value)))
+async def _settle(connection: Connection) -> None:
+    """What a session is good for. Behind a pooler there is none: nothing may be set for it, or prepared in it.
+
+    An identity is not known before a statement runs, so a plan made for its values could not be better than the
+    generic one.
+    """
+    wanted = {"plan_cache_mode": "force_generic_plan"} | wrong_settings(connection)
+    statements = [SQL("SET {} = {}").format(Identifier(name), Literal(value)) for name, value in wanted.items()]
+    await connection.execute(SQL(";").join(statements))
+    connection.prepared = set()
 
 
 def wrong_settings(connection: Connection) -> dict[str, str]:

@@ -5,17 +5,18 @@ An exhausted pool is no reason to be taken out of rotation: the other replicas w
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection
 
 from backend.database.migrate import files
 from backend.settings import Settings, conninfo
 from backend.worker import draining
 from queries import schema
+from queries._connection import Connection
 from queries._fetch import Conn
+from queries._sharing import SharedReads
 from queries.context import Context
 
 _log = structlog.stdlib.get_logger("lodestar.probe")
@@ -24,16 +25,18 @@ _log = structlog.stdlib.get_logger("lodestar.probe")
 class Alone:
     """One connection in the shape of a pool, opened when it is first wanted and again after it broke."""
 
+    reads: SharedReads | None = None
+
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
-        self._connection: AsyncConnection[tuple[Any, ...]] | None = None
+        self._connection: Connection | None = None
 
-    async def getconn(self) -> AsyncConnection[tuple[Any, ...]]:
+    async def getconn(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = await AsyncConnection.connect(self._dsn, autocommit=True, prepare_threshold=None)
+            self._connection = await Connection.connect(self._dsn, autocommit=True, prepare_threshold=None)
         return self._connection
 
-    async def putconn(self, conn: AsyncConnection[tuple[Any, ...]]) -> None:
+    async def putconn(self, conn: Connection) -> None:
         """It stays with its only user."""
 
     async def close(self) -> None:

@@ -100,7 +100,7 @@ def _request_body(handler: HTTPRouteHandler, kind: Any, schemas: Schemas) -> dic
 def _answers(handler: HTTPRouteHandler) -> dict[int, Answer]:
     """What the handler returns, unless `responses` of its decorator says it better, and what else that says."""
     kind = handler.parsed_fn_signature.return_type.annotation
-    if get_origin(kind) is Response:
+    if isinstance(given := get_origin(kind), type) and issubclass(given, Response):
         (kind,) = get_args(kind)
     kind = None if kind in (None, type(None)) else kind
     found = {handler.status_code: Answer(kind, get_enum_string_value(handler.media_type or JSON), example_of(kind))}

@@ -92,7 +92,7 @@ async def test_whoever_waits_gets_the_connection_when_it_is_free(small: Build, a
     async with small() as here:
         pool = here.app.state.pool
         held = await pool.getconn()
-        crowd = [asyncio.create_task(here.client.get("/v1/users/me", headers=one)) for one in (ada, bob) * 8]
+        crowd = [asyncio.create_task(here.client.patch("/v1/users/me", json={}, headers=one)) for one in (ada, bob) * 8]
         await until(lambda: pool.get_stats()["requests_waiting"] == len(crowd))
         await pool.putconn(held)
         assert [answer.json()["id"] for answer in await asyncio.gather(*crowd)] == [ada.id, bob.id] * 8
@@ -146,7 +146,7 @@ async def test_a_database_that_falls_silent_does_not_keep_anybody_waiting(
         sent.append(message)
 
     headers = [(b"authorization", ada["authorization"].encode())]
-    scope = {"type": "http", "method": "GET", "path": "/v1/users/me", "query_string": b"", "headers": headers}
+    scope = {"type": "http", "method": "GET", "path": "/v1/sessions", "query_string": b"", "headers": headers}
     async with small() as here:
         served: Any = at_the_edge(here.app, settings_with(REQUEST_TIMEOUT="0.1"))
         with here.wire.silent():

@@ -97,5 +97,5 @@ async def test_a_handler_of_several_statements_costs_two_more(statements: int, w
     assert wired.wire.trips == Trips(before.asked + statements + 2, before.turns + statements + 2)
     first, *_, last = wired.wire.asked[said:]
     assert first.startswith("BEGIN;")
-    assert "SELECT enter(" in first
+    assert "EXECUTE enter_" in first
     assert last == "COMMIT"

@@ -15,7 +15,7 @@ from msgspec.structs import fields
 from psycopg import AsyncConnection
 
 from backend.settings import Settings
-from queries import _fetch, context
+from queries import _fetch, _sharing, context
 from queries._fetch import row_maker
 from queries.context import ENTER, Context
 from tests.database import Connection, rows
@@ -114,14 +114,17 @@ async def test_what_travels_in_front_is_prepared_as_well(roles: dict[bool, Conne
 
 @pytest.mark.checklist(49)
 def test_a_statement_is_written_out_at_the_top_of_its_module() -> None:
-    """Never glued from pieces: a plain text, declared Final, and named where it is run."""
+    """Never glued from pieces: a plain text, maybe marked as Cheap, declared Final, and named where it is run."""
     declared = {(one.module, one.name) for one in statements()}
     assert len(declared) > 30
     for module in modules():
         for node in tree_of(module).body:
             if isinstance(node, ast.AnnAssign) and isinstance(getattr(module, ast.unparse(node.target)), str):
                 assert ast.unparse(node.annotation) == "Final", ast.unparse(node)
-                assert isinstance(node.value, ast.Constant), ast.unparse(node)
+                written = node.value
+                if isinstance(written, ast.Call) and ast.unparse(written.func) == "Cheap":
+                    (written,) = written.args
+                assert isinstance(written, ast.Constant), ast.unparse(node)
         for call in calls_of(module):
             assert isinstance(call.statement, ast.Name), ast.unparse(call.statement)
             assert (module.__name__, call.statement.id) in declared
@@ -129,11 +132,22 @@ def test_a_statement_is_written_out_at_the_top_of_its_module() -> None:
 
 @pytest.mark.checklist(49)
 def test_only_the_ground_floor_speaks_to_a_connection() -> None:
-    """In `_fetch` a message is ENTER and a statement, both constants; nothing else is put together there."""
+    """What travels is ENTER and a statement, both constants; nothing else is put together."""
     for module in modules():
         spoken = [node.attr for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)]
         assert {"execute", "executemany", "cursor", "copy", "run", "stream"}.isdisjoint(spoken), module.__name__
-    nodes = [node for node in ast.walk(tree_of(_fetch)) if isinstance(node, ast.Call)]
-    sent = [ast.unparse(node.args[0]) for node in nodes if ast.unparse(node.func).endswith(".execute")]
-    assert sorted(sent) == ["'COMMIT'", "f'BEGIN;{ENTER}'", "f'{ENTER};{statement}'", "statement"]
+    sent = []
+    for module in (_fetch, _sharing):
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("connection.ask", ".execute")):
+                sent += [ast.unparse(one) for one in node.args]
+    assert sorted(sent) == [
+        "'COMMIT'",
+        "('BEGIN', {})",
+        "(ENTER, self._context.parameters())",
+        "(statement, parameters)",
+        "(statement, parameters)",
+        "*asked",
+        "entering",
+    ]
     assert "{" not in inspect.getsource(context).partition("class Context")[0]

@@ -6,8 +6,8 @@ from typing import Any, Final
 import httpx
 import pytest
 from litestar import Litestar
-from psycopg import AsyncConnection
 
+from backend.database.probe import Alone
 from backend.settings import Settings
 from queries import operators
 from queries._fetch import Conn
@@ -177,31 +177,19 @@ async def test_what_was_refused_did_not_happen(
     assert await trail(ada) == []
 
 
-class One:
-    """A connection in the shape of a pool, for what the operator does at the owner's."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    async def getconn(self) -> Connection:
-        return self._connection
-
-    async def putconn(self, conn: Connection) -> None:
-        """It stays."""
-
-
 async def test_what_the_operator_does(
     superuser: Connection, app: Litestar, settings: Settings, trail: Trail, ada: Person
 ) -> None:
     assert settings.database_owner_url
     await introduce(superuser, app, settings, "other", admin=True)
-    async with await AsyncConnection.connect(settings.database_owner_url, autocommit=True) as owner:
-        conn = Conn(One(owner), Context(5000))
-        email = new_email()
-        made = await operators.create_user(conn, email=email, password_hash="x", full_name=None, is_admin=True)
-        await operators.set_rights(conn, email=email, is_active=None, is_admin=False)
-        await operators.set_rights(conn, email=ada.email, is_active=False, is_admin=True)
-        assert await operators.end_sessions(conn, ada.email) == 0, "a disabled account has none"
+    alone = Alone(settings.database_owner_url)
+    conn = Conn(alone, Context(5000))
+    email = new_email()
+    made = await operators.create_user(conn, email=email, password_hash="x", full_name=None, is_admin=True)
+    await operators.set_rights(conn, email=email, is_active=None, is_admin=False)
+    await operators.set_rights(conn, email=ada.email, is_active=False, is_admin=True)
+    assert await operators.end_sessions(conn, ada.email) == 0, "a disabled account has none"
+    await alone.close()
     found = "SELECT event, actor_id FROM audit_events WHERE user_id = %s ORDER BY id"
     assert await rows(superuser, found, made) == [("admin_created", None), ("user_demoted", None)]
     assert await rows(superuser, found, ada.id) == [("user_disabled", None), ("user_promoted", None)]

@@ -1,0 +1,136 @@
+"""Cheap reads of concurrent callers in one message, each statement behind its caller's own identity."""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from psycopg import Error, OperationalError
+
+from queries._connection import Connection, Result, StalePlan
+from queries.context import ENTER, Context
+
+# Callers of one message. More would gain little, and one who fails has all of them asked again.
+MOST: Final = 16
+# Messages under way at once. While they are, others wait together, and share the next.
+_AT_ONCE: Final = 2
+_GRACE_SECONDS: Final = 0.5
+
+
+class ReadsOverloaded(OperationalError):
+    """Too many wait for a message of their own already, or they have waited too long. Nothing was asked."""
+
+
+class Pool(Protocol):
+    """What is needed of `psycopg_pool.AsyncConnectionPool`."""
+
+    timeout: float
+    max_waiting: int
+
+    async def getconn(self) -> Connection: ...
+    async def putconn(self, conn: Connection) -> None: ...
+
+
+class _Read(NamedTuple):
+    context: Context
+    statement: str
+    parameters: Mapping[str, object]
+    answer: asyncio.Future[Result | None]
+
+
+class SharedReads:
+    """Sends what was asked within one turn of the event loop, and whatever comes until a connection is free.
+
+    As many wait here as may wait for the pool, and as long.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._waiting: deque[_Read] = deque()
+        self._next: asyncio.Task[None] | None = None  # Takes those who wait, as soon as it has a connection.
+        self._under_way: set[asyncio.Task[None]] = set()  # The loop itself holds its tasks but weakly.
+
+    async def ask(self, context: Context, statement: str, parameters: Mapping[str, object]) -> Result | None:
+        """None: the message failed, perhaps through somebody else, and the caller is to ask alone.
+
+        Raises ReadsOverloaded, and what the pool does without a connection; `psycopg.OperationalError` when that broke;
+        what the statement raised, if there was nobody else. Who is cancelled leaves the others their answers.
+        """
+        if 0 < self._pool.max_waiting <= len(self._waiting):
+            raise ReadsOverloaded("too many wait for a connection already")
+        read = _Read(context, statement, parameters, asyncio.get_running_loop().create_future())
+        self._waiting.append(read)
+        self._send_next()
+        return await read.answer
+
+    def _send_next(self) -> None:
+        if self._next is None and self._waiting:
+            self._next = task = asyncio.create_task(self._send())
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _send(self) -> None:
+        try:
+            async with asyncio.timeout(self._pool.timeout):
+                await self._places.acquire()
+        except TimeoutError:
+            self._refuse(ReadsOverloaded("no message has come back in time"))
+            return
+        try:
+            connection = await self._pool.getconn()
+            try:
+                await _answer(connection, self._taken())
+            finally:
+                await self._pool.putconn(connection)
+        except Error as error:
+            self._refuse(error)
+        finally:
+            self._places.release()
+
+    def _taken(self) -> list[_Read]:
+        """The first of those who still wait; the next message begins to wait for its own connection."""
+        reads: list[_Read] = []
+        while self._waiting and len(reads) < MOST:
+            read = self._waiting.popleft()
+            if not read.answer.done():
+                reads.append(read)
+        self._next = None
+        self._send_next()
+        return reads
+
+    def _refuse(self, error: Error) -> None:
+        """There is no connection for anybody who waits."""
+        self._next = None
+        while self._waiting:
+            _raise(self._waiting.popleft(), error)
+
+
+async def _answer(connection: Connection, reads: Sequence[_Read]) -> None:
+    if not reads:
+        return
+    asked = [pair for read in reads for pair in ((ENTER, read.context.parameters()), (read.statement, read.parameters))]
+    try:
+        # As long as one statement may take. PostgreSQL says so itself, a moment earlier, unless it has fallen silent.
+        async with asyncio.timeout(reads[0].context.timeout_ms / 1000 + _GRACE_SECONDS):
+            results = await connection.ask(*asked)
+    except (StalePlan, TimeoutError):
+        _give(reads, [None] * len(reads))
+    except Error as error:
+        if len(reads) > 1 and error.sqlstate is not None:
+            _give(reads, [None] * len(reads))
+        for read in reads:
+            _raise(read, error)
+    else:
+        _give(reads, results[1::2])
+
+
+def _give(reads: Sequence[_Read], results: Sequence[Result | None]) -> None:
+    for read, result in zip(reads, results, strict=True):
+        if not read.answer.done():
+            read.answer.set_result(result)
+
+
+def _raise(read: _Read, error: BaseException) -> None:
+    if not read.answer.done():
+        read.answer.set_exception(error)
