@@ -6,23 +6,31 @@ run for 401, 404 and 405.
 
 import asyncio
 import re
+from os import urandom
 from time import perf_counter
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from backend.errors import BodyTimeout, DeadlineExceeded, Problem
+from backend.admission import Admission
+from backend.deadlines import Deadlines
+from backend.errors import BodyTimeout, DeadlineExceeded, Overloaded, Problem
 from backend.faults import MEDIA_TYPE, body_of, headers_of, problem_of
 from backend.logs import REQUEST_ID, logs_requests
 from backend.security.fingerprints import client_address
 from backend.settings import Settings
+from queries._sharing import MOST
 
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2.2.
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+_HEALTH: Final = "/health/"  # Answered whatever else waits.
+# Who waits outside costs memory and nothing else: more callers than these are refused.
+_PLACES: Final = 2048
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 _log = structlog.stdlib.get_logger("lodestar.requests")
@@ -33,69 +41,53 @@ class Edge:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._timeout = settings.request_timeout
+        self._deadlines = Deadlines(settings.request_timeout)
+        # Two full messages of shared reads keep loop and pool busy; who hashes or waits for that is busy with neither.
+        slots = 2 * MOST + settings.hash_workers + settings.hash_queue
+        self._admission = Admission(slots, _PLACES, settings.pool_timeout)
         self._trusted_proxies = settings.trusted_proxies
         self._logs = logs_requests(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
-            await self._exchange(scope, receive, send)
+            await self._answer(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _exchange(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        started = perf_counter()
-        request_id = _request_id(scope["headers"])
-        scope["state"] = {"request_id": request_id}
-        REQUEST_ID.set(request_id)
-        method = scope["method"]
-        if head := method == "HEAD":
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        started, method = perf_counter(), scope["method"]
+        admission = None if scope["path"].startswith(_HEALTH) else self._admission
+        exchange = _Exchange(_request_id(scope["headers"]), receive, send, method, admission)
+        scope["state"] = {"request_id": exchange.request_id}
+        REQUEST_ID.set(exchange.request_id)
+        if method == "HEAD":
             scope["method"] = "GET"
-        status = 0
-
-        async def reply(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = _completed(message["headers"], request_id)
-            elif head and message["type"] == "http.response.body":
-                message["body"] = b""
-            await send(message)
-
-        waits_for_body = False
-
-        async def read() -> Any:
-            nonlocal waits_for_body
-            waits_for_body = True
-            message = await receive()
-            waits_for_body = False
-            return message
-
-        loop, late = asyncio.get_running_loop(), None
-
-        def expire() -> None:
-            """Answers at once: a driver that waits for a silent server takes its time to be cancelled."""
-            nonlocal late
-            deadline.reschedule(loop.time())
-            if not status:
-                refusal = BodyTimeout() if waits_for_body else DeadlineExceeded()
-                late = loop.create_task(_refuse(refusal, request_id, reply))
-
-        timer = loop.call_later(self._timeout, expire)
+        expire = exchange.expire
+        self._deadlines.add(expire)
+        admitted = False
         try:
-            async with asyncio.timeout(None) as deadline:
-                await self._app(scope, read if method in _WITH_BODY else receive, reply)
+            admitted = admission is not None and await admission.enter()
+            if admission and not admitted:
+                raise Overloaded
+            await self._app(scope, exchange.read if method in _WITH_BODY else receive, exchange.reply)
+        except asyncio.CancelledError:
+            if not exchange.expired or exchange.task.cancelling() > 1:
+                raise
         except Exception as error:
-            if not deadline.expired():
+            if not exchange.expired:
                 problem = problem_of(error)
-                if not status:
-                    await _refuse(problem, request_id, reply)
+                if not exchange.status:
+                    await _refuse(problem, exchange.request_id, exchange.reply)
         finally:
-            timer.cancel()
-            if late:
-                await late
+            if admission and admitted:
+                admission.leave()
+            self._deadlines.remove(expire)
+            if exchange.expired:
+                exchange.task.uncancel()
+            if exchange.late:
+                await exchange.late
             if self._logs:
-                self._note(scope, method, status, started)
+                self._note(scope, method, exchange.status, started)
 
     def _note(self, scope: HTTPScope, method: str, status: int, started: float) -> None:
         principal, trace = scope.get("user"), _header(scope["headers"], b"traceparent") or ""
@@ -113,6 +105,62 @@ class Edge:
         )
 
 
+class _Exchange:
+    """One request and its answer, as both pass by; `status` is 0 until the answer has begun."""
+
+    __slots__ = (
+        "_admission",
+        "_head",
+        "_receive",
+        "_send",
+        "_waits_for_body",
+        "expired",
+        "late",
+        "request_id",
+        "status",
+        "task",
+    )
+
+    def __init__(self, request_id: str, receive: Receive, send: Send, method: str, admission: Admission | None) -> None:
+        self.request_id = request_id
+        self.task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # A coroutine runs in one.
+        self.status = 0
+        self.expired = False
+        self.late: asyncio.Task[None] | None = None
+        self._receive, self._send = receive, send
+        self._admission = admission
+        self._head = method == "HEAD"
+        self._waits_for_body = False
+
+    async def reply(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = _completed(message["headers"], self.request_id)
+        elif self._head and message["type"] == "http.response.body":
+            message["body"] = b""
+        await self._send(message)
+
+    async def read(self) -> Any:
+        """A client that takes its time with a body takes nobody's place."""
+        self._waits_for_body = True
+        if self._admission:
+            self._admission.leave()
+        try:
+            return await self._receive()
+        finally:
+            if self._admission:
+                self._admission.come_back()
+            self._waits_for_body = False
+
+    def expire(self) -> None:
+        """Answers at once: a driver that waits for a silent server takes its time to be cancelled."""
+        self.expired = True
+        self.task.cancel()
+        if not self.status:
+            refusal = BodyTimeout() if self._waits_for_body else DeadlineExceeded()
+            self.late = asyncio.get_running_loop().create_task(_refuse(refusal, self.request_id, self.reply))
+
+
 async def _refuse(problem: Problem, request_id: str, send: Send) -> None:
     body = body_of(problem, request_id)
     headers = {"content-type": MEDIA_TYPE, "content-length": str(len(body))} | headers_of(problem)
@@ -123,8 +171,10 @@ async def _refuse(problem: Problem, request_id: str, send: Send) -> None:
 
 def _completed(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
     complete = [*headers, (b"x-request-id", request_id.encode()), _NOSNIFF]
-    if not any(name == b"cache-control" for name, _ in complete):
-        complete.append(_NO_STORE)
+    for name, _ in headers:
+        if name == b"cache-control":
+            return complete
+    complete.append(_NO_STORE)
     return complete
 
 
@@ -135,8 +185,14 @@ def _request_id(headers: Any) -> str:
             return str(UUID(given))
         except ValueError:
             pass
-    return str(uuid4())
+    # A UUID of version 4 (RFC 9562, 5.4), in a third of the time that the standard library takes.
+    digits = urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 def _header(headers: Any, wanted: bytes) -> str | None:
-    return next((value.decode("latin-1") for name, value in headers if name == wanted), None)
+    for name, value in headers:
+        if name == wanted:
+            text: str = value.decode("latin-1")
+            return text
+    return None

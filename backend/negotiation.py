@@ -30,6 +30,7 @@ from backend.faults import with_head
 JSON: Final = "application/json"
 _DIGITS: Final = re.compile("[0-9]{1,18}")
 _ACCEPT_CHARACTERS: Final = 1024  # What stands behind them is not read; a header may have 64 KiB.
+_REMEMBERED_BYTES: Final = 256  # A query may have 64 KiB, and what is remembered of others' is to stay small.
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 
@@ -125,11 +126,17 @@ async def _refuse_bad_parameters(request: Request[Any, Any, Any]) -> None:
     if not query:
         return
     handler = request.scope["route_handler"]
-    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    if errors := list(_errors_of(given, _parameters(handler))):
+    look = _errors_in_query if len(query) <= _REMEMBERED_BYTES else _errors_in_query.__wrapped__
+    if errors := look(handler, query):
         if handler.parsed_data_field is not None:
-            errors += await _errors_in_body(request)
+            errors = [*errors, *await _errors_in_body(request)]
         raise ValidationFailed(errors=errors)
+
+
+@lru_cache(maxsize=1024)  # Most callers ask with one of a few queries.
+def _errors_in_query(handler: HTTPRouteHandler, query: bytes) -> Sequence[FieldError]:
+    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    return list(_errors_of(given, _parameters(handler)))
 
 
 def _errors_of(given: list[tuple[str, str]], known: Mapping[str, Any]) -> Iterator[FieldError]:

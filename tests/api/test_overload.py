@@ -5,14 +5,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from litestar import Litestar
 
+from backend.admission import Admission
 from backend.app import at_the_edge
 from backend.settings import Settings
 from tests.api.shapes import refused
 from tests.conftest import client_of, running
-from tests.database import Connection
+from tests.database import Connection, until
 from tests.people import PASSWORD, Person, new_email
 
 
@@ -105,3 +107,40 @@ async def test_a_log_in_refused_for_overload_is_nobodys_failure(
             await held
     key = "SELECT FROM throttles WHERE key LIKE '%' || encode(sha256(convert_to(%s, 'UTF8')), 'hex')"
     assert (await superuser.execute(key.replace("'%'", "'%%'"), (ada.email,))).rowcount == 0
+
+
+async def test_bodies_that_stall_keep_nobody_out(
+    settings_with: Callable[..., Settings], app: Litestar, ada: Person
+) -> None:
+    settings = settings_with(HASH_WORKERS="1", HASH_QUEUE="1", REQUEST_TIMEOUT="20")
+    edge, stalled = at_the_edge(app, settings), asyncio.Event()
+    waiting = 0
+
+    async def receive() -> Any:
+        nonlocal waiting
+        waiting += 1
+        await stalled.wait()
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(_: object) -> None:
+        """Nobody listens."""
+
+    headers = [(b"content-type", b"application/json"), (b"authorization", ada["authorization"].encode())]
+    scope = {"type": "http", "method": "POST", "path": "/v1/items", "query_string": b"", "headers": headers}
+    tasks = [asyncio.create_task(edge({**scope}, receive, send)) for _ in range(200)]  # type: ignore[arg-type, misc]
+    await until(lambda: waiting == len(tasks))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://x") as client:  # type: ignore[arg-type]
+        assert (await client.get("/v1/users/me", headers=ada)).status_code == 200
+    stalled.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_requests_that_find_no_place_are_refused_before_anything_is_done_and_health_is_not(
+    settings: Settings, app: Litestar, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.edge.Admission", lambda *_: Admission(0, 0, 0))
+    async with client_of(app, settings) as client:
+        answer = await client.get("/v1/users/me", headers=ada)
+        refused(answer, 503, "overloaded")
+        assert answer.headers["retry-after"] == "1"
+        assert (await client.get("/health/live")).status_code == 200

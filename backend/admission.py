@@ -1,0 +1,99 @@
+"""How many requests a worker is busy with, who waits outside, and when waiting would help nobody.
+
+More at once does not get more done: one event loop serves them in turn, and each makes the others slower. Who finds no
+slot waits, having cost next to nothing yet, oldest first: a thousand callers who ask again after each answer are all
+served, at the speed of the server.
+
+Callers who do not wait for their answers are another matter: what waits grows for as long as they come, and at last
+nobody is answered in time. A room that grows by more than all slots in each of three windows is such a surge. Until it
+has ebbed, who finds no slot is refused at once, and those who wait are refused little by little; then the room is
+tried again. While it grows the newest is served first, so that the time it takes to notice is the latency only of those
+who will be refused anyway (adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
+"""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+_WINDOW_SECONDS: Final = 0.05
+_WINDOWS: Final = 3
+_SURGE_SECONDS: Final = 3.0
+
+
+class Admission:
+    """`slots` requests at once, `places` to wait, each for `patience` seconds at the most."""
+
+    def __init__(self, slots: int, places: int, patience: float) -> None:
+        self._slots = self._free = slots
+        self._places = places
+        self._patience = patience
+        self._room: deque[tuple[float, asyncio.Future[bool]]] = deque()
+        self._before = 0  # How many waited when the last window ended.
+        self._grown = 0  # In how many windows in a row the room has grown.
+        self._surge_until = 0.0
+        self._watch: asyncio.TimerHandle | None = None
+
+    async def enter(self) -> bool:
+        """Takes a slot, and whoever has it has to `leave`. False: refused."""
+        if self._free > 0:
+            self._free -= 1
+            return True
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now < self._surge_until or len(self._room) >= self._places:
+            return False
+        turn: asyncio.Future[bool] = loop.create_future()
+        self._room.append((now, turn))
+        if self._watch is None:
+            self._watch = loop.call_later(_WINDOW_SECONDS, self._look)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.result():
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Hands the slot on."""
+        self._free += 1
+        while self._free > 0 and self._room and not self._surges():
+            _, turn = self._room.pop() if self._grows() else self._room.popleft()
+            if not turn.done():
+                self._free -= 1
+                turn.set_result(True)
+
+    def come_back(self) -> None:
+        """Takes a slot again at once, after `leave`: for a request that is under way and had to wait for its client."""
+        self._free -= 1
+
+    def _surges(self) -> bool:
+        return self._surge_until > 0 and asyncio.get_running_loop().time() < self._surge_until
+
+    def _grows(self) -> bool:
+        return self._grown > 0 or len(self._room) > self._before + self._slots
+
+    def _look(self) -> None:
+        """At the end of each window, for as long as somebody waits or a surge lasts."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now < self._surge_until:
+            self._refuse_oldest(max(self._slots, len(self._room) // 8))
+        elif len(self._room) <= self._before + self._slots:
+            self._grown = 0
+        elif self._grown + 1 < _WINDOWS:
+            self._grown += 1
+        else:
+            self._surge_until = now + _SURGE_SECONDS
+        while self._room and self._room[0][0] < now - self._patience:
+            self._refuse_oldest(1)
+        self._before = len(self._room)
+        if self._room or now < self._surge_until:
+            self._watch = loop.call_later(_WINDOW_SECONDS, self._look)
+        else:
+            self._watch, self._grown = None, 0
+
+    def _refuse_oldest(self, number: int) -> None:
+        for _ in range(min(number, len(self._room))):
+            _, turn = self._room.popleft()
+            if not turn.done():
+                turn.set_result(False)

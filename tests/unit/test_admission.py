@@ -1,0 +1,150 @@
+"""Who is let in, who waits, and who is refused when waiting would help nobody."""
+
+import asyncio
+from typing import Final
+
+import pytest
+
+from backend.admission import Admission
+from tests.database import until
+
+PATIENCE: Final = 10.0
+
+
+async def entering(admission: Admission, number: int) -> list[asyncio.Task[bool]]:
+    """So many callers, in their order, as far as they come."""
+    tasks = [asyncio.create_task(admission.enter()) for _ in range(number)]
+    await asyncio.sleep(0)
+    return tasks
+
+
+def answers(tasks: list[asyncio.Task[bool]]) -> list[bool | None]:
+    return [task.result() if task.done() else None for task in tasks]
+
+
+async def turned(tasks: list[asyncio.Task[bool]]) -> list[bool | None]:
+    """What became of them once all that is ready has run."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return answers(tasks)
+
+
+async def test_as_many_as_there_are_slots_are_let_in_and_the_others_wait() -> None:
+    tasks = await entering(Admission(2, 9, PATIENCE), 3)
+    assert await turned(tasks) == [True, True, None]
+    tasks[2].cancel()
+
+
+async def test_a_slot_goes_to_whoever_has_waited_longest() -> None:
+    admission = Admission(2, 9, PATIENCE)
+    _, _, first, second = await entering(admission, 4)
+    admission.leave()
+    assert await turned([first, second]) == [True, None]
+    admission.leave()
+    assert await turned([second]) == [True]
+
+
+async def test_who_finds_no_place_to_wait_is_refused_at_once() -> None:
+    tasks = await entering(Admission(1, 1, PATIENCE), 3)
+    assert await turned(tasks) == [True, None, False]
+    tasks[1].cancel()
+
+
+async def test_nobody_waits_longer_than_patience() -> None:
+    admission = Admission(1, 9, 0.01)
+    assert await admission.enter()
+    assert not await admission.enter()
+    admission.leave()
+    assert await admission.enter()
+
+
+async def test_who_is_cancelled_while_waiting_takes_no_slot() -> None:
+    admission = Admission(1, 9, PATIENCE)
+    first, second, third = await entering(admission, 3)
+    second.cancel()
+    await asyncio.sleep(0)
+    admission.leave()
+    assert await turned([first, third]) == [True, True]
+
+
+async def test_who_is_cancelled_while_being_let_in_gives_the_slot_back() -> None:
+    admission = Admission(1, 9, PATIENCE)
+    _, second, third = await entering(admission, 3)
+    admission.leave()
+    second.cancel()
+    assert await turned([third]) == [True]
+    with pytest.raises(asyncio.CancelledError):
+        await second
+
+
+async def test_who_comes_back_needs_no_slot_to_be_free() -> None:
+    admission = Admission(2, 9, PATIENCE)
+    _, _, first, second = await entering(admission, 4)
+    admission.leave()
+    admission.come_back()
+    assert await turned([first, second]) == [True, None], "the slot that was left has been handed on"
+    admission.leave()
+    assert await turned([second]) == [None], "two are in, and there are two slots"
+    admission.leave()
+    assert await turned([second]) == [True]
+
+
+async def test_a_thousand_callers_who_wait_for_their_answers_are_all_served() -> None:
+    """The crowd comes all at once, which is no surge: it does not go on growing."""
+    admission = Admission(8, 2048, PATIENCE)
+    served = 0
+
+    async def caller() -> None:
+        nonlocal served
+        for _ in range(10):
+            assert await admission.enter()
+            await asyncio.sleep(0)
+            served += 1
+            admission.leave()
+
+    await asyncio.gather(*(caller() for _ in range(1000)))
+    assert served == 10_000
+
+
+async def flood(admission: Admission, until_refused: int) -> list[asyncio.Task[bool]]:
+    """Callers who come faster than anybody leaves, until so many have been refused."""
+    tasks: list[asyncio.Task[bool]] = []
+    async with asyncio.timeout(20):
+        while answers(tasks).count(False) < until_refused:
+            tasks += await entering(admission, 8)
+            await asyncio.sleep(0.005)
+    return tasks
+
+
+async def test_a_surge_is_noticed_and_then_refused_at_once() -> None:
+    admission = Admission(4, 100_000, PATIENCE)
+    tasks = await flood(admission, 1)
+    assert not await admission.enter()
+    for task in tasks:
+        task.cancel()
+
+
+async def test_those_who_wait_in_a_surge_are_refused_little_by_little() -> None:
+    admission = Admission(4, 100_000, PATIENCE)
+    tasks = await flood(admission, 1)
+    await until(lambda: None not in answers(tasks))
+    assert answers(tasks).count(True) == 4
+
+
+async def test_in_a_surge_a_slot_that_is_free_is_still_given() -> None:
+    admission = Admission(4, 100_000, PATIENCE)
+    tasks = await flood(admission, 1)
+    for _ in range(4):
+        admission.leave()
+    assert await admission.enter()
+    for task in tasks:
+        task.cancel()
+
+
+async def test_while_the_room_grows_the_newest_is_served_first() -> None:
+    admission = Admission(1, 100, PATIENCE)
+    first, *others = await entering(admission, 6)
+    admission.leave()
+    assert await turned([first, *others]) == [True, None, None, None, None, True]
+    for task in others:
+        task.cancel()
