@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
 from litestar.types import ASGIApp, ControllerRouterHandler
 from msgspec import structs
 
@@ -29,7 +30,7 @@ from backend.edge import Edge
 from backend.faults import EXCEPTION_HANDLERS
 from backend.logs import configure_logs
 from backend.negotiation import Negotiation, before_handler
-from backend.security.authentication import BearerAuth
+from backend.security.authentication import BearerAuthentication
 from backend.security.guards import recheck
 from backend.security.passwords import Passwords
 from backend.security.tokens import AccessTokens
@@ -87,7 +88,7 @@ def create_app(settings: Settings) -> Litestar:
             "access": Provide(lambda: access, sync_to_thread=False),
             "probe": Provide(lambda: probe, sync_to_thread=False),
         },
-        middleware=[BearerAuth(access).middleware, Negotiation],
+        middleware=[DefineMiddleware(BearerAuthentication, tokens=access), Negotiation],
         before_request=before_handler,
         after_exception=[recheck],
         exception_handlers=EXCEPTION_HANDLERS,

@@ -7,12 +7,13 @@ from typing import Any, Final
 import msgspec
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
+from litestar.types import Empty
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
 from backend.contracts.passwords import weaknesses
 from backend.contracts.text import NewPassword
-from backend.errors import FieldError, MalformedJson, ValidationFailed
+from backend.errors import BadRequest, BodyTooLarge, FieldError, MalformedJson, ValidationFailed
 
 # Besides DecodeError: bytes that are no UTF-8, and a nesting that is deeper than the stack.
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -24,6 +25,22 @@ class Body(Request[Any, Any, Any]):
     """The request class of the application: `json()` answers with the handler's Struct, decoded straight from bytes."""
 
     __slots__ = ()
+
+    async def body(self) -> bytes:
+        """Raises BodyTooLarge (413), BadRequest (400) when the client goes before it has sent everything."""
+        if self._body is Empty:
+            most = self.route_handler.resolve_request_max_body_size()
+            raw, more = bytearray(), True
+            while more:
+                message: Any = await self.receive()
+                if message["type"] == "http.disconnect":
+                    raise BadRequest
+                raw += message.get("body", b"")
+                if most is not None and len(raw) > most:
+                    raise BodyTooLarge
+                more = message.get("more_body", False)
+            self._body = self._connection_state.body = bytes(raw)
+        return self._body
 
     async def json(self) -> Any:
         """Raises MalformedJson (400) and ValidationFailed (422, with every bad field)."""

@@ -1,8 +1,14 @@
 """What is sent: read whole, or refused with every field that is not as it should be."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 import httpx
 import pytest
+from litestar import Litestar
 
+from backend.app import at_the_edge
+from backend.settings import Settings
 from tests.api.shapes import bad_fields, refused
 from tests.people import PASSWORD, Person, new_email
 
@@ -118,3 +124,40 @@ async def test_a_thousand_unknown_fields_do_not_make_a_large_answer(
     assert len(bad_fields(answer)) >= 8
     fields = {f"{n:02}" + "\0" * 90: n for n in range(100)}
     assert bad_fields(await client.post("/v1/items", json=fields, headers=someone))
+
+
+async def test_a_client_who_goes_before_the_body_is_whole_is_no_fault_of_ours(
+    app: Litestar, settings: Settings, ada: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages: list[Any] = [
+        {"type": "http.disconnect"},
+        {"type": "http.request", "body": b'{"title":', "more_body": True},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"authorization", ada["authorization"].encode())]
+    scope = {"type": "http", "method": "POST", "path": "/v1/items", "query_string": b"", "headers": headers}
+    await at_the_edge(app, settings)(scope, receive, send)  # type: ignore[arg-type]
+    assert [message.get("status") for message in sent] == [400, None]
+    assert "fault" not in capsys.readouterr().err
+
+
+async def test_a_body_without_a_length_is_refused_when_it_has_become_too_large(
+    client: httpx.AsyncClient, ada: Person
+) -> None:
+    read = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(64):
+            read += 1
+            yield b" " * 65_536
+
+    refused(await client.post("/v1/items", content=chunks(), headers=ada | JSON), 413, "body_too_large")
+    assert read < 64
