@@ -49,8 +49,8 @@ class Answer[T](Response[T]):
     ) -> "Encoded":
         status = self.status_code or status_code or 200
         content = self.content
-        given = {**headers, **self.headers} if headers else self.headers
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given.items()]
+        given = {name.lower(): value for name, value in (*(headers or {}).items(), *self.headers.items())}
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in given.items()]
         if status == 204:
             return Encoded(status, encoded, b"")
         body = content if isinstance(content, bytes) else _encode(content)

@@ -28,12 +28,15 @@ class Deadlines:
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = None
-        now = loop.time()
-        while self._entries:
-            expire, due = next(iter(self._entries.items()))
+        now, expired = loop.time(), []
+        for expire, due in self._entries.items():
             if due > now:
                 self._timer = loop.call_later(due - now, self._look)
-                return
-            del self._entries[expire]
-            expire()
+                break
+            expired.append(expire)
+        else:
+            self._timer = None
+        for expire in expired:
+            # Another that has just been called may have removed it.
+            if self._entries.pop(expire, None) is not None:
+                expire()

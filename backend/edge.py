@@ -133,6 +133,11 @@ class _Exchange:
         self._waits_for_body = False
 
     async def reply(self, message: Message) -> None:
+        """What the application sends, until its time is up."""
+        if not self.expired:
+            await self._reply(message)
+
+    async def _reply(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = _completed(message["headers"], self.request_id)
@@ -158,7 +163,7 @@ class _Exchange:
         self.task.cancel()
         if not self.status:
             refusal = BodyTimeout() if self._waits_for_body else DeadlineExceeded()
-            self.late = asyncio.get_running_loop().create_task(_refuse(refusal, self.request_id, self.reply))
+            self.late = asyncio.get_running_loop().create_task(_refuse(refusal, self.request_id, self._reply))
 
 
 async def _refuse(problem: Problem, request_id: str, send: Send) -> None:

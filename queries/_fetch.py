@@ -48,15 +48,19 @@ class Conn:
 
         Raises `psycopg.Error`, and `psycopg_pool.PoolTimeout` or `TooManyRequests` when no connection is free.
         """
-        if self._context.read_only and isinstance(statement, Cheap) and self._pool.reads:
-            result = await self._pool.reads.ask(self._context, statement, parameters)
-            if result is not None:
-                return result
+        shares = self._context.read_only and isinstance(statement, Cheap)
+        run = self._run_shared if shares else self._run_alone
         for _ in range(_TRIES - 1):
             with suppress(SerializationFailure, DeadlockDetected):
-                return await self._run_alone(statement, parameters)
+                return await run(statement, parameters)
             await asyncio.sleep(_PAUSE_SECONDS)  # So that the other one can finish.
+            run = self._run_alone
         return await self._run_alone(statement, parameters)
+
+    async def _run_shared(self, statement: str, parameters: dict[str, object]) -> Result:
+        reads = self._pool.reads
+        result = await reads.ask(self._context, statement, parameters) if reads else None
+        return result or await self._run_alone(statement, parameters)
 
     async def _run_alone(self, statement: str, parameters: dict[str, object]) -> Result:
         try:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from psycopg import Error, OperationalError
+from psycopg import OperationalError, ProgrammingError
 
 from queries._connection import Connection, Result, StalePlan
 from queries.context import ENTER, Context
@@ -27,11 +27,12 @@ class Pool(Protocol):
     timeout: float
     max_waiting: int
 
-    async def getconn(self) -> Connection: ...
+    async def getconn(self, seconds: float | None = None, /) -> Connection: ...
     async def putconn(self, conn: Connection) -> None: ...
 
 
 class _Read(NamedTuple):
+    since: float
     context: Context
     statement: str
     parameters: Mapping[str, object]
@@ -59,10 +60,16 @@ class SharedReads:
         """
         if 0 < self._pool.max_waiting <= len(self._waiting):
             raise ReadsOverloaded("too many wait for a connection already")
-        read = _Read(context, statement, parameters, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        read = _Read(loop.time(), context, statement, parameters, loop.create_future())
         self._waiting.append(read)
         self._send_next()
-        return await read.answer
+        try:
+            return await read.answer
+        except asyncio.CancelledError:
+            if read in self._waiting:
+                self._waiting.remove(read)  # It takes up no place any more.
+            raise
 
     def _send_next(self) -> None:
         if self._next is None and self._waiting:
@@ -71,20 +78,24 @@ class SharedReads:
             task.add_done_callback(self._under_way.discard)
 
     async def _send(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = (self._waiting[0].since if self._waiting else loop.time()) + self._pool.timeout
         try:
-            async with asyncio.timeout(self._pool.timeout):
+            async with asyncio.timeout_at(until):
                 await self._places.acquire()
         except TimeoutError:
             self._refuse(ReadsOverloaded("no message has come back in time"))
             return
         try:
-            connection = await self._pool.getconn()
+            try:
+                connection = await self._pool.getconn(max(0.001, until - loop.time()))
+            except Exception as error:
+                self._refuse(error)
+                return
             try:
                 await _answer(connection, self._taken())
             finally:
                 await self._pool.putconn(connection)
-        except Error as error:
-            self._refuse(error)
         finally:
             self._places.release()
 
@@ -99,11 +110,15 @@ class SharedReads:
         self._send_next()
         return reads
 
-    def _refuse(self, error: Error) -> None:
-        """There is no connection for anybody who waits."""
-        self._next = None
-        while self._waiting:
-            _raise(self._waiting.popleft(), error)
+    def _refuse(self, error: Exception) -> None:
+        """There is no connection: not in time, for those whose time is up, or for some other reason for nobody."""
+        late = asyncio.get_running_loop().time() - self._pool.timeout
+        in_time = [read for read in self._waiting if self._waiting[0].since <= late < read.since]
+        for read in self._waiting:
+            if read not in in_time:
+                _raise(read, error)
+        self._waiting, self._next = deque(in_time), None
+        self._send_next()
 
 
 async def _answer(connection: Connection, reads: Sequence[_Read]) -> None:
@@ -114,13 +129,21 @@ async def _answer(connection: Connection, reads: Sequence[_Read]) -> None:
         # As long as one statement may take. PostgreSQL says so itself, a moment earlier, unless it has fallen silent.
         async with asyncio.timeout(reads[0].context.timeout_ms / 1000 + _GRACE_SECONDS):
             results = await connection.ask(*asked)
+        if len(results) != len(asked):
+            raise ProgrammingError("a statement gave more than one result, or none")
     except (StalePlan, TimeoutError):
         _give(reads, [None] * len(reads))
-    except Error as error:
-        if len(reads) > 1 and error.sqlstate is not None:
+    except Exception as error:
+        broken = isinstance(error, OperationalError) and error.sqlstate is None
+        if broken or len(reads) == 1:
+            for read in reads:
+                _raise(read, error)
+        else:
             _give(reads, [None] * len(reads))
+    except asyncio.CancelledError:
         for read in reads:
-            _raise(read, error)
+            read.answer.cancel()
+        raise
     else:
         _give(reads, results[1::2])
 
@@ -131,6 +154,6 @@ def _give(reads: Sequence[_Read], results: Sequence[Result | None]) -> None:
             read.answer.set_result(result)
 
 
-def _raise(read: _Read, error: BaseException) -> None:
+def _raise(read: _Read, error: Exception) -> None:
     if not read.answer.done():
         read.answer.set_exception(error)

@@ -13,9 +13,12 @@ from psycopg.abc import Transformer
 _PLACEHOLDER: Final = re.compile(r"%(?:\((\w+)\)s|(.?))", re.DOTALL)
 _PREPARABLE: Final = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|VALUES|WITH)\b[^;]*", re.IGNORECASE)
 
+_ONE_SELECT: Final = re.compile(r"\s*SELECT\b[^;]*", re.IGNORECASE)
+
 # What a statement is about: the function that it calls, or the first table that it names.
 _SUBJECT: Final = re.compile(
-    r"\s*SELECT\s+(?:\w+\.)?(\w+)\(|.*?\b(?:FROM|INTO|UPDATE)\s+(?:\w+\.)?(\w+)", re.IGNORECASE | re.DOTALL
+    r"\s*SELECT\s+(?:\w+\.)?([a-z_]\w*)\(|.*?\b(?:FROM|INTO|UPDATE)\s+(?:\w+\.)?([a-z_]\w*)",
+    re.IGNORECASE | re.DOTALL | re.ASCII,
 )
 
 _numbers: Final = count(1)
@@ -26,10 +29,16 @@ type Asked = tuple[str, Mapping[str, object]]
 class Cheap(str):
     """A statement that does nothing but read a few rows through an index.
 
-    Concurrent callers who may only read can ask for it in one message, each behind an identity of their own.
+    Concurrent callers who may only read can ask for it in one message, each behind an identity of their own. ValueError
+    for anything but one SELECT: of several results it would not be clear whose they are.
     """
 
     __slots__ = ()
+
+    def __new__(cls, text: str) -> "Cheap":
+        if not _ONE_SELECT.fullmatch(text):
+            raise ValueError(f"only one SELECT can be shared: {text!r}")
+        return super().__new__(cls, text)
 
 
 class Statement(Struct, frozen=True):
@@ -71,6 +80,8 @@ class Message(NamedTuple):
 def parsed(text: str) -> Statement:
     """Raises ProgrammingError for a `%` that stands for nothing; a literal one is `%%`, as everywhere in psycopg."""
     pieces, names, piece, end = [], [], "", 0
+    if "--" in text:
+        text += "\n"  # Where a comment at the end ends, and not with what follows in the message.
     for found in _PLACEHOLDER.finditer(text):
         piece += text[end : found.start()]
         end = found.end()

@@ -19,7 +19,7 @@ class Context(Struct, frozen=True):
     session_id: UUID | None = None
 
     def parameters(self) -> dict[str, object]:
-        """The values of ENTER. Their names are prefixed, for they share a message with a statement's own."""
+        """The values of ENTER."""
         return {
             "enter_user_id": self.user_id,
             "enter_session_id": self.session_id,

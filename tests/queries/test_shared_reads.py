@@ -1,0 +1,422 @@
+"""Cheap reads of concurrent callers share a message, and nothing else: each is answered as if nobody else had asked."""
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from litestar import Litestar
+from msgspec.structs import replace
+from psycopg_pool import PoolTimeout
+
+from backend.contracts.pages import NEWEST
+from backend.errors import Overloaded
+from backend.faults import problem_of
+from backend.settings import Settings
+from queries import _connection, _sharing, items, sessions, users
+from queries._fetch import Cheap, Conn, execute
+from queries._sharing import MOST, ReadsOverloaded
+from queries.context import Context
+from queries.items import Item
+from tests.database import Connection, context_of, introduce, until
+from tests.people import Person
+from tests.queries.sharing import Shared, sharing
+from tests.wire import Wired
+
+pytestmark = pytest.mark.checklist(44, 45)
+
+SEED: Final = 20_261_123
+DIVIDE: Final = Cheap("SELECT 1 / %(by)s::int AS number")
+SAY: Final = Cheap("SELECT %(thing)s::text AS thing")
+SLEEP: Final = Cheap("SELECT pg_sleep(60)")
+LOSE: Final = Cheap("SELECT lose()")
+
+type Changed = Callable[..., AbstractAsyncContextManager[Shared]]
+
+
+@pytest.fixture
+def shared_with(
+    superuser: Connection, app: Litestar, settings: Settings, settings_with: Callable[..., Settings]
+) -> Changed:
+    """As `shared`, with some settings changed."""
+
+    @asynccontextmanager
+    async def changed(**overrides: str) -> AsyncIterator[Shared]:
+        ada, bob = [context_of(app, await introduce(superuser, app, settings, name)) for name in ("ada", "bob")]
+        async with sharing(lambda **given: settings_with(**given | overrides), ada, bob) as opened:
+            yield opened
+
+    return changed
+
+
+def reader(shared: Shared, number: int = 0, **changes: Any) -> Conn:
+    """A door of somebody who may only read."""
+    return Conn(shared.pool, replace(shared.people[number % 2], read_only=True, **changes))
+
+
+async def owner(conn: Conn) -> UUID:
+    """Whose items one sees."""
+    (one,) = {item.owner_id for item in await items.page(conn, NEWEST, 100)}
+    return one
+
+
+async def together[T](shared: Shared, *wishes: Awaitable[T]) -> tuple[list[Any], list[int]]:
+    """What came of the wishes, all made before there was a connection; and how many callers each message had."""
+    held = await shared.pool.getconn()
+    told = len(shared.wire.asked)
+    tasks = [asyncio.ensure_future(wish) for wish in wishes]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await shared.pool.putconn(held)
+    async with asyncio.timeout(10):
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+    return found, callers(shared.wire.asked[told:])
+
+
+def callers(messages: list[str]) -> list[int]:
+    """How many identities each message enters, be that prepared or spelled out."""
+    return [len(re.findall(r"EXECUTE enter_|SELECT enter\((?!\$)", text)) for text in messages]
+
+
+@pytest.mark.parametrize(("many", "messages"), [(1, [1]), (2, [2]), (MOST, [MOST]), (MOST + 1, [MOST, 1])])
+async def test_callers_of_one_turn_share_messages_of_sixteen(many: int, messages: list[int], shared: Shared) -> None:
+    await owner(reader(shared))
+    told = len(shared.wire.asked)
+    found = await asyncio.gather(*(owner(reader(shared, number)) for number in range(many)))
+    assert found == [shared.people[number % 2].user_id for number in range(many)]
+    assert callers(shared.wire.asked[told:]) == messages
+    assert MOST == 16
+
+
+async def test_whoever_asks_while_there_is_no_connection_shares_the_next_message(shared: Shared) -> None:
+    found, messages = await together(shared, *(owner(reader(shared, number)) for number in range(40)))
+    assert found == [shared.people[number % 2].user_id for number in range(40)]
+    assert messages == [16, 16, 8]
+
+
+async def test_in_one_message_the_same_id_is_there_for_its_owner_alone(shared: Shared) -> None:
+    item = await items.add(Conn(shared.pool, shared.people[0]), "A lens", None)
+    told = len(shared.wire.asked)
+    assert await asyncio.gather(*(items.find(reader(shared, number), item.id) for number in range(4))) == [
+        item,
+        None,
+        item,
+        None,
+    ]
+    (message,) = shared.wire.asked[told:]
+    assert message.count(item.id.hex) == 4
+    assert all(person.user_id and message.count(person.user_id.hex) == 2 for person in shared.people)
+
+
+async def test_a_foreign_item_is_404_beside_its_owner_who_gets_it(wired: Wired, ada: Person, bob: Person) -> None:
+    item = (await wired.client.post("/v1/items", json={"title": "A lens"}, headers=ada)).json()
+    held, told = await wired.app.state.pool.getconn(), len(wired.wire.asked)
+    asking = [asyncio.create_task(wired.client.get(f"/v1/items/{item['id']}", headers=who)) for who in (ada, bob)]
+    await until(lambda: len(wired.app.state.pool.reads._waiting) == 2)
+    await wired.app.state.pool.putconn(held)
+    hers, his = await asyncio.gather(*asking)
+    assert (hers.status_code, hers.json()) == (200, item)
+    assert (his.status_code, his.json()["code"]) == (404, "not_found")
+    (message,) = wired.wire.asked[told:]
+    assert [message.count(UUID(one).hex) for one in (item["id"], ada.id, bob.id)] == [2, 1, 1]
+
+
+async def test_who_has_ended_his_session_is_401_beside_others(wired: Wired, ada: Person, bob: Person) -> None:
+    assert (await wired.client.get("/v1/users/me", headers=bob)).status_code == 200
+    assert (await wired.client.post("/v1/logout", headers=bob)).status_code == 204
+    held = await wired.app.state.pool.getconn()
+    asking = [asyncio.create_task(wired.client.get("/v1/users/me", headers=who)) for who in (ada, bob, ada)]
+    await until(lambda: len(wired.app.state.pool.reads._waiting) == 3)
+    await wired.app.state.pool.putconn(held)
+    answers = await asyncio.gather(*asking)
+    assert [answer.status_code for answer in answers] == [200, 401, 200]
+    assert {answers[0].json()["id"], answers[2].json()["id"]} == {ada.id}
+
+
+async def test_who_has_no_session_is_refused_and_the_others_are_not(shared: Shared) -> None:
+    """Who failed for somebody else's sake is asked again, alone."""
+    wishes = [owner(reader(shared)), owner(reader(shared, session_id=uuid4())), owner(reader(shared, 1))]
+    (hers, refused, his), messages = await together(shared, *wishes)
+    assert isinstance(refused, psycopg.errors.RaiseException)
+    assert refused.diag.constraint_name == "session_ended"
+    assert (hers, his) == tuple(person.user_id for person in shared.people)
+    assert messages == [3, 1, 1, 1]
+    await shared.is_clean()
+
+
+async def test_nobody_sees_nothing_beside_somebody(shared: Shared) -> None:
+    nobody = Conn(shared.pool, Context(5000, read_only=True))
+    pages = [items.page(conn, NEWEST, 100) for conn in (reader(shared), nobody, reader(shared, 1), nobody)]
+    found, messages = await together(shared, *pages)
+    assert [{item.owner_id for item in page} for page in found] == [
+        {shared.people[0].user_id},
+        set(),
+        {shared.people[1].user_id},
+        set(),
+    ]
+    assert messages == [4]
+
+
+UNSHARED: Final[dict[str, Callable[[Shared, int], Awaitable[Any]]]] = {
+    "a write": lambda shared, number: items.add(Conn(shared.pool, shared.people[number]), "A lens", None),
+    "a cheap read of one who may write": lambda shared, number: owner(Conn(shared.pool, shared.people[number])),
+    "a read that is not cheap": lambda shared, number: sessions.mine(reader(shared, number)),
+}
+
+
+@pytest.mark.parametrize("what", UNSHARED)
+async def test_a_message_is_not_shared_by(what: str, shared: Shared) -> None:
+    _, messages = await together(shared, *(UNSHARED[what](shared, number) for number in (0, 1)))
+    assert messages == [1, 1]
+
+
+async def test_within_a_transaction_nothing_is_shared(shared: Shared) -> None:
+    who = replace(shared.people[0], read_only=True)
+    async with Conn(shared.pool, who).transaction() as transaction:
+        waiting = asyncio.ensure_future(owner(reader(shared, 1)))
+        told = len(shared.wire.asked)
+        await items.page(transaction, NEWEST, 20)
+        assert callers(shared.wire.asked[told:]) == [0]
+        assert not waiting.done()
+    assert await waiting == shared.people[1].user_id
+
+
+async def test_who_is_cancelled_before_the_message_is_sent_is_not_in_it(shared: Shared) -> None:
+    held, told = await shared.pool.getconn(), len(shared.wire.asked)
+    crowd = [asyncio.ensure_future(owner(reader(shared, number))) for number in range(6)]
+    await asyncio.sleep(0)
+    crowd[1].cancel()
+    crowd[4].cancel()
+    await asyncio.sleep(0)
+    await shared.pool.putconn(held)
+    found = await asyncio.gather(*crowd, return_exceptions=True)
+    assert [type(one) is asyncio.CancelledError for one in found] == [number in (1, 4) for number in range(6)]
+    assert [found[number] for number in (0, 2)] == [shared.people[0].user_id] * 2
+    assert [found[number] for number in (3, 5)] == [shared.people[1].user_id] * 2
+    assert callers(shared.wire.asked[told:]) == [4]
+    await shared.is_clean()
+
+
+@pytest.mark.parametrize("leaving", [{0}, {1, 2}, {0, 1, 2, 3}], ids=["the first", "some", "all"])
+async def test_who_is_cancelled_under_way_leaves_the_others_their_answers(leaving: set[int], shared: Shared) -> None:
+    told = len(shared.wire.asked)
+    with shared.wire.silent() as asked:
+        crowd = [asyncio.ensure_future(owner(reader(shared, number))) for number in range(4)]
+        await until(asked)
+        for number in leaving:
+            crowd[number].cancel()
+        await asyncio.sleep(0)
+    found = await asyncio.gather(*crowd, return_exceptions=True)
+    for number, one in enumerate(found):
+        if number in leaving:
+            assert isinstance(one, asyncio.CancelledError)
+        else:
+            assert one == shared.people[number % 2].user_id
+    assert callers(shared.wire.asked[told:]) == [4]
+    await shared.is_clean()
+
+
+ERRORS: Final[dict[str, tuple[str, dict[str, object], type[Exception]]]] = {
+    "a division by zero": (DIVIDE, {"by": 0}, psycopg.errors.DivisionByZero),
+    "a value without a literal": (SAY, {"thing": object()}, psycopg.ProgrammingError),
+    "a value with a NUL": (SAY, {"thing": "nul\0nul"}, psycopg.DataError),
+    "a value that is no text": (SAY, {"thing": "\ud800"}, UnicodeEncodeError),
+    "a value that is missing": (SAY, {}, psycopg.ProgrammingError),
+    "a placeholder that is none": (Cheap("SELECT %s"), {}, psycopg.ProgrammingError),
+    "a time-out": (SLEEP, {}, psycopg.errors.QueryCanceled),
+}
+
+
+@pytest.mark.parametrize("what", ERRORS)
+async def test_an_error_hits_its_caller_alone(what: str, shared: Shared) -> None:
+    statement, values, refusal = ERRORS[what]
+    bad = execute(reader(shared, timeout_ms=200), statement, **values)
+    (hers, refused, his), messages = await together(shared, owner(reader(shared)), bad, owner(reader(shared, 1)))
+    assert (hers, his) == tuple(person.user_id for person in shared.people)
+    assert isinstance(refused, refusal), refused
+    assert all(many <= 1 for many in messages[1:])
+    await shared.is_clean()
+
+
+@pytest.mark.parametrize("what", [one for one in ERRORS if "value" not in one and "placeholder" not in one])
+async def test_the_error_of_a_single_caller_costs_one_round_trip(what: str, shared: Shared) -> None:
+    statement, values, refusal = ERRORS[what]
+    told = len(shared.wire.asked)
+    with pytest.raises(refusal):
+        await execute(reader(shared, timeout_ms=100), statement, **values)
+    assert callers(shared.wire.asked[told:])[:2] in ([1], [1, 0]), "a connection that is replaced says SET at first"
+    await shared.is_clean()
+
+
+async def test_a_cheap_read_that_lost_is_tried_three_times_in_all_like_any_other(
+    shared: Shared, superuser: Connection
+) -> None:
+    """On a standby it can lose: 40001, a conflict with recovery."""
+    body = "BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END"
+    await superuser.execute(
+        f"CREATE FUNCTION lose() RETURNS void LANGUAGE plpgsql AS '{body.replace("'", "''")}'".encode()
+    )
+    told = len(shared.wire.asked)
+    try:
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            await execute(reader(shared), LOSE)
+    finally:
+        await superuser.execute("DROP FUNCTION lose()")
+    assert callers(shared.wire.asked[told:]) == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "text", ["SELECT 1; SELECT 2", "SELECT 1;", "COPY items TO STDOUT", "DELETE FROM items", "COMMIT"]
+)
+def test_only_one_select_can_be_shared(text: str) -> None:
+    """With several results in a message it would not be clear whose they are."""
+    with pytest.raises(ValueError, match="SELECT"):
+        Cheap(text)
+
+
+async def test_a_connection_that_breaks_fails_all_who_shared_it_and_nobody_after(shared: Shared) -> None:
+    for _ in range(2):
+        with shared.wire.silent() as asked:
+            crowd = [asyncio.ensure_future(owner(reader(shared, number))) for number in range(4)]
+            await until(asked)
+            shared.wire.cut()
+        found = await asyncio.gather(*crowd, return_exceptions=True)
+        assert [type(one) for one in found] == [psycopg.OperationalError] * 4
+        await shared.is_clean()
+
+
+async def test_who_asked_a_database_that_fell_silent_asks_again_alone(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_sharing, "_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(_connection, "_CANCEL_SECONDS", 0.1)
+    told = len(shared.wire.asked)
+    with shared.wire.silent():
+        async with asyncio.timeout(30):
+            found = await asyncio.gather(*(owner(reader(shared, number, timeout_ms=200)) for number in range(2)))
+        assert found == [person.user_id for person in shared.people]
+    assert callers(shared.wire.asked[told:]) == [2, 0, 1, 1], "the SET is the new connection's"
+    await shared.is_clean()
+
+
+async def test_who_waits_too_long_or_behind_too_many_is_refused(shared_with: Changed) -> None:
+    async with shared_with(POOL_MAX_WAITING="1", POOL_TIMEOUT="0.1") as shared:
+        for _ in range(2):
+            held = await shared.pool.getconn()
+            waiting = asyncio.ensure_future(owner(reader(shared)))
+            await until(lambda: shared.pool.get_stats()["requests_waiting"] == 1)
+            with pytest.raises(ReadsOverloaded) as refused:
+                await owner(reader(shared, 1))
+            assert isinstance(problem_of(refused.value), Overloaded)
+            with pytest.raises((PoolTimeout, ReadsOverloaded)):
+                await waiting
+            await shared.pool.putconn(held)
+            assert await asyncio.wait_for(owner(reader(shared, 1)), 10) == shared.people[1].user_id
+        await shared.is_clean()
+
+
+async def test_who_was_cancelled_does_not_wait_any_more(shared_with: Changed) -> None:
+    """Nor does he keep anybody out of the queue."""
+    async with shared_with(POOL_MAX_WAITING="1") as shared:
+        held = await shared.pool.getconn()
+        for _ in range(3):
+            waiting = asyncio.ensure_future(owner(reader(shared)))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await waiting
+        his = asyncio.ensure_future(owner(reader(shared, 1)))
+        await asyncio.sleep(0)
+        await shared.pool.putconn(held)
+        assert await his == shared.people[1].user_id
+        await shared.is_clean()
+
+
+async def test_who_finds_no_place_for_a_message_is_refused_in_time(shared_with: Changed) -> None:
+    """There are connections, but as many messages are under way as may be."""
+    async with shared_with(POOL_MIN_SIZE="3", POOL_MAX_SIZE="3", POOL_TIMEOUT="0.2") as shared:
+        for _ in range(2):
+            await until(lambda: shared.pool.get_stats()["pool_available"] == 3)
+            with shared.wire.silent():
+                crowd, asked = [], shared.wire.trips.asked
+                for number in range(2):
+                    crowd.append(asyncio.ensure_future(owner(reader(shared, number))))
+                    await until(lambda asked=asked, number=number: shared.wire.trips.asked == asked + number + 1)
+                with pytest.raises(ReadsOverloaded):
+                    await owner(reader(shared))
+                assert shared.pool.get_stats()["pool_available"] == 1
+            assert await asyncio.gather(*crowd) == [person.user_id for person in shared.people]
+            assert await asyncio.wait_for(owner(reader(shared, 1)), 10) == shared.people[1].user_id
+
+
+async def wish(shared: Shared, things: list[Item], number: int, kind: str) -> None:
+    """One read of the many, which knows what its caller may see."""
+    mine, who = things[number % 2], reader(shared, number)
+    if kind == "find":
+        assert await items.find(who, mine.id) == mine
+        assert await items.find(who, things[(number + 1) % 2].id) is None
+    elif kind == "page":
+        assert await owner(who) == mine.owner_id
+    elif kind == "me":
+        me = await users.find_me(who)
+        assert me
+        assert me.id == mine.owner_id
+    elif kind == "divide":
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await execute(who, DIVIDE, by=0)
+    else:
+        with pytest.raises(psycopg.errors.RaiseException):
+            await owner(reader(shared, number, session_id=uuid4()))
+
+
+async def test_of_hundreds_of_reads_each_is_answered_to_whoever_asked(shared_with: Changed) -> None:
+    chance = random.Random(SEED)
+    kinds = ("find", "page", "me", "divide", "enter")
+    async with shared_with(POOL_MAX_WAITING="1000") as shared:
+        things = [await items.add(Conn(shared.pool, person), "A thing", None) for person in shared.people]
+        crowd: list[asyncio.Task[None]] = []
+        for _ in range(400):
+            (kind,) = chance.choices(kinds, weights=(10, 10, 10, 1, 1))
+            crowd.append(asyncio.create_task(wish(shared, things, chance.randrange(2), kind)))
+            for _ in range(chance.choice((0, 0, 0, 1, 4))):
+                await asyncio.sleep(0)
+            if chance.random() < 0.1:
+                chance.choice(crowd).cancel()
+        async with asyncio.timeout(30):
+            ends = await asyncio.gather(*crowd, return_exceptions=True)
+        assert {type(end) for end in ends} == {type(None), asyncio.CancelledError}
+        assert ends.count(None) > 300
+        await shared.is_clean()
+
+
+@pytest.mark.parametrize("shares", [True, False], ids=["together", "alone"])
+async def test_one_sees_ones_own_alone_or_together(shares: bool, shared: Shared) -> None:
+    if not shares:
+        shared.pool.reads = None
+    item = await items.add(Conn(shared.pool, shared.people[0]), "A lens", None)
+    owners = [owner(reader(shared, number)) for number in range(4)]
+    finds = [items.find(reader(shared, number), item.id) for number in range(4)]
+    found, messages = await together(shared, *owners, *finds)
+    assert found[:4] == [person.user_id for person in shared.people * 2]
+    assert found[4:] == [item, None, item, None]
+    assert messages == ([8] if shares else [1] * 8)
+    with pytest.raises(psycopg.errors.RaiseException):
+        await owner(reader(shared, 1, session_id=shared.people[0].session_id))
+    await shared.is_clean()
+
+
+async def test_behind_a_pooler_reads_are_shared_and_nothing_is_prepared(shared_with: Changed) -> None:
+    async with shared_with(DATABASE_POOLER="transaction") as shared:
+        for _ in range(2):
+            found, messages = await together(shared, *(owner(reader(shared, number)) for number in range(4)))
+            assert found == [person.user_id for person in shared.people * 2]
+            assert messages == [4]
+        said = " ".join(shared.wire.asked)
+        assert "PREPARE" not in said
+        assert "EXECUTE" not in said
+        assert "SET " not in said
