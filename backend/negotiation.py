@@ -3,20 +3,13 @@
 A refusal here comes before anything has been read or written (the order of decisions is CONTRACT.md's).
 """
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
-from typing import Any, Final, get_args
-from urllib.parse import parse_qsl
+from typing import Any, Final
 
-import msgspec
 from litestar import Request, Response
-from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
-from msgspec import convert
-from msgspec.structs import fields
 
 from backend.errors import (
     BodyTooLarge,
@@ -26,11 +19,10 @@ from backend.errors import (
     ValidationFailed,
 )
 from backend.faults import with_head
+from backend.parameters import query_of
 
 JSON: Final = "application/json"
-_DIGITS: Final = re.compile("[0-9]{1,18}")
 _ACCEPT_CHARACTERS: Final = 1024  # What stands behind them is not read; a header may have 64 KiB.
-_REMEMBERED_BYTES: Final = 256  # A query may have 64 KiB, and what is remembered of others' is to stay small.
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 
@@ -122,37 +114,11 @@ def _allowed(request: Request[Any, Any, Any]) -> str:
 
 
 async def _refuse_bad_parameters(request: Request[Any, Any, Any]) -> None:
-    query = request.scope["query_string"]
-    if not query:
-        return
-    handler = request.scope["route_handler"]
-    look = _errors_in_query if len(query) <= _REMEMBERED_BYTES else _errors_in_query.__wrapped__
-    if errors := look(handler, query):
+    handler: Any = request.scope["route_handler"]
+    if errors := query_of(handler, request.scope["query_string"]).errors:
         if handler.parsed_data_field is not None:
             errors = [*errors, *await _errors_in_body(request)]
         raise ValidationFailed(errors=errors)
-
-
-@lru_cache(maxsize=1024)  # Most callers ask with one of a few queries.
-def _errors_in_query(handler: HTTPRouteHandler, query: bytes) -> Sequence[FieldError]:
-    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    return list(_errors_of(given, _parameters(handler)))
-
-
-def _errors_of(given: list[tuple[str, str]], known: Mapping[str, Any]) -> Iterator[FieldError]:
-    counts = Counter(name for name, _ in given)
-    for name, value in dict(given).items():
-        if name not in known:
-            yield _error("unknown_parameter", "There is no such parameter.", name)
-        elif counts[name] > 1:
-            yield _error("repeated_parameter", "May be given only once.", name)
-        elif get_args(known[name])[:1] == (int,) and not _DIGITS.fullmatch(value):
-            yield _error("invalid", "Expected digits.", name)  # msgspec would take 5.0, 1e1 and the like.
-        else:
-            try:
-                convert(value, known[name], strict=False)
-            except msgspec.ValidationError as error:
-                yield _error("invalid", str(error), name)
 
 
 async def _errors_in_body(request: Request[Any, Any, Any]) -> Sequence[FieldError]:
@@ -161,19 +127,3 @@ async def _errors_in_body(request: Request[Any, Any, Any]) -> Sequence[FieldErro
     except ValidationFailed as refusal:
         return refusal.errors
     return ()
-
-
-def _error(code: str, message: str, parameter: str) -> FieldError:
-    """Names and, in some messages, values come from outside, so they are capped."""
-    return FieldError(code=code, message=message[:200], parameter=parameter[:100])
-
-
-@cache
-def _parameters(handler: HTTPRouteHandler) -> Mapping[str, Any]:
-    """The query parameters of a handler by name, and what they have to be; Litestar files dependencies there too."""
-    kinds = {field.name: field.type for field in fields(handler.signature_model)}
-    return {
-        getattr(field.kwarg_definition, "name", None) or name: kinds[name]
-        for name, field in handler.parsed_fn_signature.parameters.items()
-        if getattr(field.kwarg_definition, "param_type", None) == ParamType.QUERY and not field.is_di_field
-    }

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 from uuid import UUID
 
-from litestar import Controller, delete, get, patch
+from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
@@ -13,6 +13,7 @@ from backend.contracts.pages import Cursor, Limit, Page, before, page_of
 from backend.contracts.users import EmailFilter, UserPatch
 from backend.controllers.found import found
 from backend.errors import InvalidCursor, LastAdmin, NotAdmin, NotFound
+from backend.handlers import delete, get, patch
 from backend.security.guards import require_admin
 from queries import administration
 from queries._fetch import Conn

@@ -4,10 +4,11 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final
 
-from litestar import MediaType, Request, Response, Router, get
+from litestar import MediaType, Request, Response, Router
 from litestar.handlers import HTTPRouteHandler
 
 from backend.documentation.document import openapi_json
+from backend.handlers import get
 
 _ASSETS: Final = {
     "swagger-ui.css": "text/css",

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from litestar import Controller, get
+from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from backend.answers import Answer
 from backend.database.probe import Probe
+from backend.handlers import get
 
 
 class Live(Struct, frozen=True):

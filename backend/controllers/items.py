@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from litestar import Controller, delete, get, patch, post
+from litestar import Controller
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
@@ -13,6 +13,7 @@ from backend.contracts.items import ItemPatch, NewItem
 from backend.contracts.pages import Cursor, Limit, Page, before, page_of
 from backend.controllers.found import found
 from backend.errors import InvalidCursor, NotFound
+from backend.handlers import delete, get, patch, post
 from queries import items
 from queries._fetch import Conn
 from queries.items import Item

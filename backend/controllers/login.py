@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from litestar import Controller, post
+from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
 from backend.contracts.login import Login, Refresh, Tokens
 from backend.errors import InvalidCredentials, InvalidRefreshToken, TooManyAttempts
+from backend.handlers import post
 from backend.services.logins import Logins
 from backend.services.origins import Origin
 from queries import sessions

@@ -4,12 +4,13 @@ from html import escape
 from inspect import cleandoc
 from typing import Annotated, Final
 
-from litestar import Controller, MediaType, Response, get
+from litestar import Controller, MediaType, Response
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter
 
 from backend.errors import NotFound, Problem
+from backend.handlers import get
 
 _HEADERS: Final = {"Content-Security-Policy": "default-src 'none'", "Cache-Control": "public, max-age=3600"}
 

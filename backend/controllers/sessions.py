@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from litestar import Controller, delete, get
+from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from backend.controllers.found import found
 from backend.errors import NotFound
+from backend.handlers import delete, get
 from queries import sessions
 from queries._fetch import Conn
 from queries.sessions import Session

@@ -1,12 +1,13 @@
 """One's own account."""
 
-from litestar import Controller, get, patch, post, put
+from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import UNSET
 
 from backend.contracts.users import Deletion, PasswordChange, ProfilePatch, SignUp
 from backend.errors import EmailTaken, InvalidToken, LastAdmin, SignupClosed, TooManyAttempts, WrongPassword
+from backend.handlers import get, patch, post, put
 from backend.security.guards import require_open_signup
 from backend.services.accounts import Accounts
 from backend.services.origins import Origin

@@ -2,12 +2,13 @@
 
 from typing import Literal
 
-from litestar import Controller, get
+from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
 from backend.answers import Answer
+from backend.handlers import get
 from backend.security.tokens import AccessTokens
 
 

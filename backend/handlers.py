@@ -1,0 +1,120 @@
+"""The decorators of routes: Litestar's, except that arguments are bound in one step.
+
+The framework gives each dependency a signature of its own to be converted by, converts once more what all of them made,
+and parses the query again: a third of what a read costs. Whoever asks for more than plain functions give, a generator
+or a dependency of a dependency, is served by the framework as ever.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from litestar import Request
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter
+from litestar.types import Empty
+from litestar.typing import FieldDefinition
+
+from backend.parameters import names_of, query_of
+
+type Source = Callable[[Request[Any, Any, Any]], Any]
+
+
+class Handler(HTTPRouteHandler):
+    """A handler whose `Arguments` are made when its route is registered, if they can be."""
+
+    _arguments: "Arguments | None" = None
+
+    @property
+    def signature_model(self) -> Any:
+        """By which Litestar converts the arguments; those that are bound already it leaves as they are."""
+        return self._arguments or super().signature_model
+
+    def create_kwargs_model(self, path_parameters: Any) -> Any:
+        self._arguments = Arguments.of(self)
+        return self._arguments or super().create_kwargs_model(path_parameters)
+
+
+class Arguments:
+    """In the places of Litestar's KwargsModel, which collects arguments, and SignatureModel, which converts them."""
+
+    dependency_batches: Final = ()
+
+    def __init__(
+        self, handler: Handler, sources: Mapping[str, Source], defaults: Mapping[str, Any], data: bool
+    ) -> None:
+        self._handler = handler
+        self._sources = list(sources.items())
+        self._defaults = dict(defaults)
+        self._has_data = data
+        self.has_kwargs = bool(sources or defaults or data)
+
+    @classmethod
+    def of(cls, handler: Handler) -> "Arguments | None":
+        """None: there is one that only the framework knows how to make."""
+        fields = dict(handler.parsed_fn_signature.parameters)
+        data = fields.pop("data", None) is not None
+        defaults = {name: fields.pop(name).default for name in names_of(handler)}
+        sources = {name: _source_of(handler, name, field) for name, field in fields.items()}
+        known = {name: source for name, source in sources.items() if source}
+        return cls(handler, known, defaults, data) if known == sources and Empty not in defaults.values() else None
+
+    async def to_kwargs(self, connection: Request[Any, Any, Any]) -> dict[str, Any]:
+        arguments = {name: source(connection) for name, source in self._sources}
+        if self._defaults:
+            arguments |= self._defaults
+            arguments.update(query_of(self._handler, connection.scope["query_string"]).values)
+        if self._has_data:
+            arguments["data"] = await connection.json()
+        return arguments
+
+    def parse_values_from_connection_kwargs(self, connection: object, kwargs: dict[str, Any]) -> dict[str, Any]:
+        return kwargs
+
+
+def _source_of(handler: HTTPRouteHandler, name: str, field: FieldDefinition) -> Source | None:
+    if name == "request":
+        return lambda request: request
+    if field.is_di_field:
+        return _provided(handler.resolve_dependencies()[name])
+    if isinstance(field.kwarg_definition, PathParameter):
+        return lambda request: request.scope["path_params"][name]
+    return None
+
+
+def _provided(provide: Provide) -> Source | None:
+    """What a plain function makes, of nothing or of the request."""
+    function: Any = provide.dependency
+    if (
+        not inspect.isroutine(function)
+        or inspect.iscoroutinefunction(function)
+        or inspect.isgeneratorfunction(function)
+    ):
+        return None
+    match list(inspect.signature(function).parameters):
+        case []:
+            return lambda _: function()
+        case ["request"]:
+            return function
+    return None
+
+
+def get(path: str, **options: Any) -> Handler:
+    return Handler(path, http_method="GET", **options)
+
+
+def post(path: str, **options: Any) -> Handler:
+    return Handler(path, http_method="POST", **options)
+
+
+def put(path: str, **options: Any) -> Handler:
+    return Handler(path, http_method="PUT", **options)
+
+
+def patch(path: str, **options: Any) -> Handler:
+    return Handler(path, http_method="PATCH", **options)
+
+
+def delete(path: str, **options: Any) -> Handler:
+    return Handler(path, http_method="DELETE", **options)
