@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from typing import NoReturn
 
 
@@ -11,9 +12,19 @@ def main() -> None:
     The signal is taken before anything slow is imported: process 1 of a container ignores what it does not take.
     """
     signal.signal(signal.SIGTERM, _end)
+    if sys.argv[1:2] == ["serve"] and not {"--reload", "--help"} & set(sys.argv):
+        _start_early()
     from backend.cli import main as run
 
     run()
+
+
+def _start_early() -> None:
+    """Lets the fork server import what workers need, which takes longest, while the command finds its feet."""
+    from backend import forking
+
+    if forking.AVAILABLE:
+        forking.start()
 
 
 def _end(number: int, _: object) -> NoReturn:

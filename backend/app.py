@@ -9,7 +9,6 @@ from litestar import Litestar, Request, Router
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.types import ASGIApp, ControllerRouterHandler
-from msgspec import structs
 
 from backend.answers import Answer
 from backend.body import Body
@@ -109,9 +108,7 @@ def at_the_edge(app: Litestar, settings: Settings) -> ASGIApp:
     return Edge(CrossOrigin(app, settings.cors_origins) if settings.cors_origins else app, settings)
 
 
-def serve_app() -> ASGIApp:
-    """What granian calls in each worker, without arguments."""
-    # A `.env` may bring back the owner's URL, which `serve` has taken out of the environment: it is not for workers.
-    settings = structs.replace(Settings.read(), database_owner_url=None)
+def serve_app(settings: Settings) -> ASGIApp:
+    """What granian calls in each worker."""
     configure_logs(settings)
     return at_the_edge(create_app(settings), settings)

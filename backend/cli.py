@@ -43,11 +43,9 @@ def backend() -> None:
 
 def main() -> None:
     """The entry point: a refusal is one line on standard error, and a status that is not 0."""
-    from backend.settings import SettingsError
-
     try:
         sys.exit(backend(prog_name="backend", standalone_mode=False))
-    except (OperatorError, SettingsError) as error:
+    except OperatorError as error:
         _refuse(str(error), 1)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "backend"

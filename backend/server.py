@@ -14,14 +14,17 @@ from contextlib import contextmanager, suppress
 from errno import EADDRINUSE
 from functools import partial
 from importlib.util import find_spec
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server import MPServer
+from granian.server.mp import MPServer, WorkerProcess
 
+from backend import forking
 from backend.operators import OperatorError
 from backend.settings import Settings
 from backend.worker import REFUSED, load
@@ -33,6 +36,9 @@ _BACKLOG: Final = 2048
 # granian counts idle connections too. Requests that are too many are refused by the pool and the hash queue.
 _CONNECTIONS: Final = 4096
 _SPARE_FILES: Final = 256
+# How long a fork server that died is taken for one that lives, at the most, and how often that is tried.
+_FORK_SECONDS: Final = 5.0
+_FORK_PAUSE_SECONDS: Final = 0.01
 # What remains of SHUTDOWN_TIMEOUT after the workers, for PostgreSQL and the interpreter.
 _LAST_SECONDS: Final = 1.0
 # Warnings and errors go the way of all our logs; without a handler of granian's nothing is printed twice.
@@ -82,8 +88,35 @@ def _refusal(host: str, port: int, error: OSError) -> str:
     return f"Nothing can listen on port {port} of {host}: {error.strerror}."
 
 
+class _Forked(ForkServerProcess):
+    """A fork of the fork server, or of the next one: a server that has just died may not look like it yet."""
+
+    def start(self) -> None:
+        until = monotonic() + _FORK_SECONDS
+        while True:
+            try:
+                super().start()
+            except (ConnectionError, EOFError):
+                if monotonic() > until:
+                    raise
+                sleep(_FORK_PAUSE_SECONDS)
+            else:
+                return
+
+
 class Server(MPServer):
-    """granian, except that an application which cannot start ends it for good, and Ctrl-C is no failure."""
+    """granian, except that an application which cannot start ends it for good, and Ctrl-C is no failure.
+
+    Workers are forks of the fork server, unless `reload` wants them to import everything anew.
+    """
+
+    def _spawn_worker(self, *args: Any, **kwargs: Any) -> WorkerProcess:
+        worker = super()._spawn_worker(*args, **kwargs)
+        if forking.AVAILABLE and not self.reload_on_changes:
+            # granian knows fork and spawn alone, and has not started the process yet.
+            process: Any = worker.inner
+            worker.inner = _Forked(name=process.name, target=process._target, args=process._args)
+        return worker
 
     def _respawn_workers(self, workers: list[int], *args: Any, **kwargs: Any) -> None:
         if any(self.wrks[index].inner.exitcode == REFUSED for index in workers):
@@ -104,9 +137,11 @@ class Server(MPServer):
 def run(settings: Settings, address: str, port: int, *, reload: bool = False, target: str = APPLICATION) -> None:
     """Serves until SIGTERM, SIGINT or SIGHUP; SystemExit with 1 when the application cannot start.
 
-    `target` is "module:factory"; the factory takes no argument.
+    `target` is "module:factory"; the factory takes the settings, and is all that a worker knows of them.
     """
     watched = _watched_folders() if reload else None
+    if forking.AVAILABLE and not reload:
+        forking.start()
     # fork would hand the workers this process's signal handlers, which swallow a SIGTERM during their start.
     multiprocessing.set_start_method("spawn", force=True)
     server = Server(
@@ -133,7 +168,7 @@ def run(settings: Settings, address: str, port: int, *, reload: bool = False, ta
     )
     server.on_startup(partial(server.take_hang_up, signal.getsignal(signal.SIGHUP)))
     server.on_shutdown(server.forgive_interrupted_workers)
-    server.serve(target_loader=partial(load, settings.shutdown_timeout, settings.drain_seconds))
+    server.serve(target_loader=partial(load, settings))
 
 
 def _kill_seconds(settings: Settings) -> float:

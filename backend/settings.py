@@ -7,9 +7,8 @@ from typing import Any, Final, Literal, Self
 
 from msgspec import Struct
 
-from backend.configuration import variables
 from backend.configuration.rules import findings, weak_signing_key
-from backend.configuration.sources import Environment
+from backend.operators import OperatorError
 from backend.security import keyring, secret_keys
 from backend.security.database_urls import conninfo_with_tls, url_parts
 from backend.security.strength import weak_secret_key
@@ -19,7 +18,7 @@ _SECRETS: Final = ("secret_key", "secret_key_previous", "jwt_signing_key")
 _URLS: Final = ("database_url", "database_owner_url")
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """The configuration is refused. The text names every variable that is missing or weak and shows no value.
 
     `problems` has the reasons by variable.
@@ -86,6 +85,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         In development, keys that are not given are made once and kept in DATA_DIR: the only side effect.
         Raises SettingsError with all that is wrong.
         """
+        # Workers are given their settings, and never need what reads them.
+        from backend.configuration import variables
+        from backend.configuration.sources import Environment
+
         source = Environment(os.environ if env is None else env, Path(".env") if env is None else None)
         values, problems = variables.read(source), source.problems()
         refused = frozenset(problems)

@@ -9,10 +9,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
+from multiprocessing.connection import wait
 from typing import Any, Final
 
+from backend import forking
 from backend.operators import OperatorError
+from backend.settings import Settings
 
 # A worker that cannot make its application ends with this status (EX_CONFIG of sysexits.h).
 REFUSED: Final = 78
@@ -21,16 +25,17 @@ REFUSED: Final = 78
 draining: Final = threading.Event()
 
 
-def load(shutdown_timeout: float, drain_seconds: float, target: str) -> Callable[..., Any]:
-    """What "module:factory" makes, in a worker that ends with its parent and drains; times in seconds.
+def load(settings: Settings, target: str) -> Callable[..., Any]:
+    """What "module:factory" makes of the settings, in a worker that ends with its parent and drains.
 
     It does not return when the factory raises: the worker ends, and with it the server.
     """
-    watch_parent(shutdown_timeout)
-    drain_on_termination(drain_seconds)
+    forking.take_signals()
+    watch_parent(settings.shutdown_timeout)
+    drain_on_termination(settings.drain_seconds)
     module, _, factory = target.partition(":")
     try:
-        application: Callable[..., Any] = getattr(import_module(module), factory)()
+        application: Callable[..., Any] = getattr(import_module(module), factory)(settings)
     except (SystemExit, OperatorError) as error:
         sys.stderr.write(f"backend: {error}\n")
     except Exception:
@@ -41,13 +46,19 @@ def load(shutdown_timeout: float, drain_seconds: float, target: str) -> Callable
 
 
 def watch_parent(shutdown_timeout: float) -> None:
-    """Ends this worker when the process that started it is gone; granian's own would go on serving."""
+    """Ends this worker when the process that started it is gone; granian's own would go on serving.
+
+    Without the fork server it ends as well: its parent then takes it for gone, and has another one started.
+    """
     parent = multiprocessing.parent_process()
     if parent is None:
         return
+    ends: list[int] = [parent.sentinel]
+    with suppress(AttributeError, OSError):  # Linux only, and in some sandboxes not even there.
+        ends.append(os.pidfd_open(os.getppid()))
 
     def watch() -> None:
-        parent.join()
+        wait(ends)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(shutdown_timeout)
         os._exit(1)

@@ -24,6 +24,8 @@ from tests.database import Connection, introduce
 from tests.documented import check_documented
 from tests.people import Person, new_address
 
+pytest_plugins = ["tests.benchmarks.reporting"]
+
 # Nothing here has to survive a crash. Statements that fail are logged, as is the default elsewhere: tests look there.
 FAST = {
     "fsync": "off",

@@ -7,7 +7,6 @@ from typing import Any, Final
 from litestar import MediaType, Request, Response, Router
 from litestar.handlers import HTTPRouteHandler
 
-from backend.documentation.document import openapi_json
 from backend.handlers import get
 
 _ASSETS: Final = {
@@ -48,9 +47,11 @@ def documentation() -> Router:
 
 @get("/openapi.json", exclude_from_auth=True)
 async def _openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Built when it is first asked for, and once for each application."""
+    """Built, and what builds it imported, when it is first asked for; once for each application."""
     state = request.app.state
     if "openapi" not in state:
+        from backend.documentation.document import openapi_json
+
         state.openapi = openapi_json(request.app.routes)
     return Response(state.openapi)
 

@@ -7,7 +7,9 @@ from contextlib import ExitStack, contextmanager
 from typing import NoReturn
 
 import rich_click as click
+from msgspec.structs import replace
 
+from backend.forking import OWNER_VARIABLES
 from backend.settings import Settings
 
 
@@ -60,7 +62,7 @@ def serve(host: str | None, port: int | None, workers: int | None, reload: bool)
     In development without DATABASE_URL it brings up a PostgreSQL of its own and migrates it; otherwise it
     waits for the configured one and checks it. SIGTERM and Ctrl-C end it within SHUTDOWN_TIMEOUT.
     """
-    # By way of the environment, which the workers read as well.
+    # By way of the environment, so that they are judged as it is.
     given = {"HOST": host, "PORT": port, "WORKERS": workers}
     os.environ |= {name: str(value) for name, value in given.items() if value is not None}
     with ExitStack() as stack:
@@ -74,11 +76,10 @@ def serve(host: str | None, port: int | None, workers: int | None, reload: bool)
             settings = _with_embedded_database(settings, say, stack, interruption)
         else:
             _check_database(settings, say)
-        # No worker is ever to hold the owner's password.
-        for name in ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE"):
-            os.environ.pop(name, None)
         say(f"Serving on http://{f'[{address}]' if ':' in address else address}:{number}")
-        run(settings, address, number, reload=reload)
+        for name in OWNER_VARIABLES:
+            os.environ.pop(name, None)
+        run(replace(settings, database_owner_url=None), address, number, reload=reload)
 
 
 def _announcer(settings: Settings) -> Callable[[str], object]:
@@ -109,7 +110,6 @@ def _with_embedded_database(
         embedded = Embedded.start(settings.data_dir, report=say)
         stack.callback(embedded.stop)
         stack.callback(interruption.hold)
-    os.environ |= {"DATABASE_URL": embedded.runtime_url, "DATABASE_OWNER_URL": embedded.owner_url}
-    settings = Settings.read()
+    settings = replace(settings, database_url=embedded.runtime_url, database_owner_url=embedded.owner_url)
     migrate(settings, say)
     return settings

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from backend.security.blocklist import MAX_BYTES, password_bytes, refuse_weak
 from backend.security.hashing import HashPool, HashPoolFull
+from backend.security.scheduling import yield_to_everybody
 from backend.settings import Settings
 
 __all__ = ["HashPoolFull", "Passwords", "Verdict", "digest_of", "refuse_weak"]
@@ -66,7 +67,7 @@ class Passwords:
             type=Type.ID,
         )
         self._decoy = _decoy(self._hasher)
-        self._pool = HashPool(settings.hash_workers, settings.hash_queue)
+        self._pool = HashPool(settings.hash_workers, settings.hash_queue, yield_to_everybody)
         self._counting = Lock()
         self.hashes_executed = 0
 

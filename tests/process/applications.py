@@ -8,7 +8,7 @@ from backend import server
 from backend.settings import Settings
 
 
-def answering() -> Any:
+def answering(_: Settings) -> Any:
     """Answers "ok" after it has read the body."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -26,17 +26,17 @@ def answering() -> Any:
     return application
 
 
-def dawdling() -> Any:
+def dawdling(settings: Settings) -> Any:
     """Takes as long to start as a real application."""
     time.sleep(0.5)
-    return answering()
+    return answering(settings)
 
 
-def refusing() -> NoReturn:
+def refusing(_: Settings) -> NoReturn:
     raise SystemExit("the application has a reason")
 
 
-def breaking() -> NoReturn:
+def breaking(_: Settings) -> NoReturn:
     raise ValueError("the application has a fault")
 
 

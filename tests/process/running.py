@@ -34,6 +34,11 @@ def of_process(pid: int, file: str) -> bytes:
         return b""
 
 
+def parent(pid: int) -> int:
+    """The process that started it, 0 when it has ended."""
+    return int((of_process(pid, "stat").rpartition(b")")[2].split() or [b"0", b"0"])[1])
+
+
 def environment(data_dir: Path, **values: str) -> dict[str, str]:
     """A process's environment with nothing of the caller's configuration in it."""
     configured = re.compile(r"DATABASE_|SECRET_KEY|JWT_|POOL_|ENVIRONMENT$|HOST$|PORT$|LOG_|PYTHONDONTWRITE")
@@ -136,7 +141,10 @@ class Running:
         return found
 
     def workers(self) -> list[int]:
-        return [pid for pid in self.members() if b"spawn_main" in of_process(pid, "cmdline")]
+        """Those that the fork server has forked, or those that were spawned, with --reload."""
+        commands = {pid: of_process(pid, "cmdline") for pid in self.members()}
+        servers = [pid for pid, command in commands.items() if b"forkserver" in command]
+        return [pid for pid, command in commands.items() if parent(pid) in servers or b"spawn_main" in command]
 
     def ended(self, seconds: float = _SECONDS) -> int:
         """Waits for the end of it and of all its processes; its exit status."""

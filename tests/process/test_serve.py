@@ -61,13 +61,20 @@ def test_an_address_that_is_not_ours_is_refused_in_one_line(data_dir: Path, host
     assert refused.stderr.count("\n") == 1
 
 
-def test_no_worker_knows_the_owner(server: Running, data_dir: Path) -> None:
+@pytest.mark.parametrize("given", [True, False])
+def test_no_worker_knows_the_owner(server: Running, data_dir: Path, given: bool) -> None:
+    with Embedded.start(data_dir) as database:
+        urls = {"DATABASE_URL": database.runtime_url, "DATABASE_OWNER_URL": database.owner_url}
     password = (data_dir / "lodestar_owner.password").read_bytes()
-    for pid in server.workers():
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
-        assert b"DATABASE_URL=postgresql://lodestar_app:" in environment
-        assert b"DATABASE_OWNER_URL" not in environment
-        assert password not in environment
+    with Running(data_dir, env=urls if given else {}) as running:
+        running.up()
+        others = [pid for pid in running.members() if pid != running.process.pid]
+        assert set(running.workers()) < set(others)
+        for environment in (of_process(pid, "environ") for pid in others):
+            assert f"DATA_DIR={data_dir}".encode() in environment
+            assert b"DATABASE_OWNER_URL" not in environment
+            assert password not in environment
+        assert running.end() == 0
 
 
 def test_database_url_prints_the_owners_url(server: Running, data_dir: Path) -> None:
