@@ -13,11 +13,31 @@ who will be refused anyway (adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 _WINDOW_SECONDS: Final = 0.05
 _WINDOWS: Final = 3
 _SURGE_SECONDS: Final = 3.0
+
+# Whose slot the request has in which this runs.
+HELD: Final = ContextVar["Admission | None"]("admission", default=None)
+
+
+@contextmanager
+def stepping_out() -> Iterator[None]:
+    """Leaves the slot to another for as long as this request waits for neither the event loop nor the database."""
+    admission = HELD.get()
+    if admission is None:
+        yield
+        return
+    admission.leave()
+    try:
+        yield
+    finally:
+        admission.come_back()
 
 
 class Admission:
@@ -33,17 +53,21 @@ class Admission:
         self._surge_until = 0.0
         self._watch: asyncio.TimerHandle | None = None
 
+    @property
+    def full(self) -> bool:
+        """Whether `enter` would refuse at once."""
+        return self._free <= 0 and (len(self._room) >= self._places or self._surges())
+
     async def enter(self) -> bool:
         """Takes a slot, and whoever has it has to `leave`. False: refused."""
+        if self.full:
+            return False
         if self._free > 0:
             self._free -= 1
             return True
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        if now < self._surge_until or len(self._room) >= self._places:
-            return False
         turn: asyncio.Future[bool] = loop.create_future()
-        self._room.append((now, turn))
+        self._room.append((loop.time(), turn))
         if self._watch is None:
             self._watch = loop.call_later(_WINDOW_SECONDS, self._look)
         try:

@@ -105,7 +105,8 @@ def create_app(settings: Settings) -> Litestar:
 
 def at_the_edge(app: Litestar, settings: Settings) -> ASGIApp:
     """The application as it is served."""
-    return Edge(CrossOrigin(app, settings.cors_origins) if settings.cors_origins else app, settings)
+    inner = CrossOrigin(app, settings.cors_origins) if settings.cors_origins else app
+    return Edge(inner, settings, app.state.passwords.is_full)
 
 
 def serve_app(settings: Settings) -> ASGIApp:

@@ -6,6 +6,7 @@ run for 401, 404 and 405.
 
 import asyncio
 import re
+from collections.abc import Callable
 from os import urandom
 from time import perf_counter
 from typing import Any, Final
@@ -15,7 +16,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from backend.admission import Admission
+from backend.admission import HELD, Admission
 from backend.deadlines import Deadlines
 from backend.errors import BodyTimeout, DeadlineExceeded, Overloaded, Problem
 from backend.faults import MEDIA_TYPE, body_of, headers_of, problem_of
@@ -29,9 +30,23 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2.2.
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 _HEALTH: Final = "/health/"  # Answered whatever else waits.
+# Where log-in and sign-up hash a password first of all: when no more can be hashed they need not begin.
+_HASHING: Final = frozenset({"/v1/login", "/v1/users"})
+# As many as two full messages of shared reads: enough to keep loop and pool busy.
+_SLOTS: Final = 2 * MOST
 # Who waits outside costs memory and nothing else: more callers than these are refused.
 _PLACES: Final = 2048
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+_NOBODY: Final = b"00000000-0000-0000-0000-000000000000"
+_BUSY: Final = body_of(Overloaded(), _NOBODY.decode())
+_BUSY_HEADERS: Final = [
+    (b"content-type", MEDIA_TYPE.encode()),
+    (b"content-length", b"%d" % len(_BUSY)),
+    (b"retry-after", b"%d" % (Overloaded.retry_after or 0)),
+    _NOSNIFF,
+    _NO_STORE,
+]
 
 _log = structlog.stdlib.get_logger("lodestar.requests")
 
@@ -39,12 +54,11 @@ _log = structlog.stdlib.get_logger("lodestar.requests")
 class Edge:
     """Wraps the application; `scope["state"]["request_id"]` is the id by which everything speaks of a request."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, hashing_is_full: Callable[[], bool]) -> None:
         self._app = app
         self._deadlines = Deadlines(settings.request_timeout)
-        # Two full messages of shared reads keep loop and pool busy; who hashes or waits for that is busy with neither.
-        slots = 2 * MOST + settings.hash_workers + settings.hash_queue
-        self._admission = Admission(slots, _PLACES, settings.pool_timeout)
+        self._admission = Admission(_SLOTS, _PLACES, settings.pool_timeout)
+        self._hashing_is_full = hashing_is_full
         self._trusted_proxies = settings.trusted_proxies
         self._logs = logs_requests(settings)
 
@@ -56,10 +70,16 @@ class Edge:
 
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started, method = perf_counter(), scope["method"]
+        request_id = _request_id(scope["headers"])
+        scope["state"] = {"request_id": request_id}
         admission = None if scope["path"].startswith(_HEALTH) else self._admission
-        exchange = _Exchange(_request_id(scope["headers"]), receive, send, method, admission)
-        scope["state"] = {"request_id": exchange.request_id}
-        REQUEST_ID.set(exchange.request_id)
+        if admission and self._is_too_much(admission, scope):
+            await _turn_away(request_id, send, method)
+            if self._logs:
+                self._note(scope, method, Overloaded.status_code, started)
+            return
+        exchange = _Exchange(request_id, receive, send, method, admission)
+        REQUEST_ID.set(request_id)
         if method == "HEAD":
             scope["method"] = "GET"
         expire = exchange.expire
@@ -67,8 +87,10 @@ class Edge:
         admitted = False
         try:
             admitted = admission is not None and await admission.enter()
-            if admission and not admitted:
-                raise Overloaded
+            if admission:
+                if not admitted:
+                    raise Overloaded
+                HELD.set(admission)
             await self._app(scope, exchange.read if method in _WITH_BODY else receive, exchange.reply)
         except asyncio.CancelledError:
             if not exchange.expired or exchange.task.cancelling() > 1:
@@ -88,6 +110,11 @@ class Edge:
                 await exchange.late
             if self._logs:
                 self._note(scope, method, exchange.status, started)
+
+    def _is_too_much(self, admission: Admission, scope: HTTPScope) -> bool:
+        """Asked before anything is done: in an overload most of the work is to refuse."""
+        hashes = scope["method"] == "POST" and scope["path"] in _HASHING
+        return admission.full or (hashes and self._hashing_is_full())
 
     def _note(self, scope: HTTPScope, method: str, status: int, started: float) -> None:
         principal, trace = scope.get("user"), _header(scope["headers"], b"traceparent") or ""
@@ -164,6 +191,15 @@ class _Exchange:
         if not self.status:
             refusal = BodyTimeout() if self._waits_for_body else DeadlineExceeded()
             self.late = asyncio.get_running_loop().create_task(_refuse(refusal, self.request_id, self._reply))
+
+
+async def _turn_away(request_id: str, send: Send, method: str) -> None:
+    """As `_refuse` with Overloaded, out of what is ready."""
+    named = request_id.encode()
+    headers = [*_BUSY_HEADERS, (b"x-request-id", named)]
+    body = b"" if method == "HEAD" else _BUSY.replace(_NOBODY, named)
+    await send({"type": "http.response.start", "status": Overloaded.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 async def _refuse(problem: Problem, request_id: str, send: Send) -> None:

@@ -10,12 +10,9 @@ from typing import Final
 
 _NEEDED: Final = ("backend.app", "granian.server", "granian.asgi", "uvloop")
 
-# Modules are no garbage, and looking for some among them takes a tenth of the time.
+# Modules are no garbage, and to look for some among them again and again takes a fifth of the time.
 gc.disable()
 # Why a module cannot be imported, the worker says, which tries again.
 with suppress(Exception):
     for module in _NEEDED:
         import_module(module)
-# A worker's collector leaves alone what is there now, so its memory stays shared.
-gc.freeze()
-gc.enable()

@@ -1,6 +1,7 @@
 """What a worker of granian does besides serving: it loads the application, and knows when to end."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import signal
@@ -41,6 +42,9 @@ def load(settings: Settings, target: str) -> Callable[..., Any]:
     except Exception:
         traceback.print_exc()
     else:
+        # What is there now stays: the collector has nothing to look for in it, and its memory remains shared.
+        gc.freeze()
+        gc.enable()
         return application
     sys.exit(REFUSED)
 

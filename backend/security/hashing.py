@@ -24,11 +24,17 @@ class HashPool:
         self._places = BoundedSemaphore(workers + queue)
         self._threads = ThreadPoolExecutor(workers, "password-hash", thread_initializer)
 
-    def refuse_when_full(self) -> None:
-        """Raises HashPoolFull when a job would not be taken now. It reserves nothing: another may come first."""
+    def is_full(self) -> bool:
+        """Whether a job would not be taken now. It reserves nothing: another may come first."""
         if not self._places.acquire(blocking=False):
-            raise HashPoolFull
+            return True
         self._places.release()
+        return False
+
+    def refuse_when_full(self) -> None:
+        """Raises HashPoolFull when it is."""
+        if self.is_full():
+            raise HashPoolFull
 
     async def run[**P, T](self, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `job` returns or raises, computed in a thread that sees the caller's context variables.

@@ -17,6 +17,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import VerificationError, VerifyMismatchError
 from msgspec import Struct
 
+from backend.admission import stepping_out
 from backend.security.blocklist import MAX_BYTES, password_bytes, refuse_weak
 from backend.security.hashing import HashPool, HashPoolFull
 from backend.security.scheduling import yield_to_everybody
@@ -75,12 +76,17 @@ class Passwords:
         """Raises HashPoolFull. Asked before an attempt is counted, so that overload is nobody's failure to log in."""
         self._pool.refuse_when_full()
 
+    def is_full(self) -> bool:
+        """Whether a hash would be refused now."""
+        return self._pool.is_full()
+
     async def hash(self, password: str) -> str:
         """The PHC string to store. Raises HashPoolFull, and ValueError above 1,024 bytes of UTF-8."""
         secret = password_bytes(password)
         if len(secret) > MAX_BYTES:
             raise ValueError(f"refuse_weak lets no password of more than {MAX_BYTES} bytes come here")
-        return await self._pool.run(self._hash, secret)
+        with stepping_out():
+            return await self._pool.run(self._hash, secret)
 
     async def verify(self, password: str, stored: str | None) -> Verdict:
         """Compares with the stored PHC string or bcrypt hash; None stands for no account or no password.
@@ -90,7 +96,8 @@ class Passwords:
         secret = password_bytes(password)
         if len(secret) > MAX_BYTES:
             return _REFUSED
-        return await self._pool.run(self._verify, secret, stored)
+        with stepping_out():
+            return await self._pool.run(self._verify, secret, stored)
 
     def close(self) -> None:
         """Ends the threads, after the hashes they are in."""

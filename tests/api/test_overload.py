@@ -144,3 +144,16 @@ async def test_requests_that_find_no_place_are_refused_before_anything_is_done_a
         refused(answer, 503, "overloaded")
         assert answer.headers["retry-after"] == "1"
         assert (await client.get("/health/live")).status_code == 200
+
+
+async def test_while_no_password_can_be_hashed_log_ins_are_turned_away_and_the_rest_goes_on(
+    settings: Settings, app: Litestar, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.state.passwords, "is_full", lambda: True)
+    async with client_of(app, settings) as client:
+        for path in ("/v1/login", "/v1/users"):
+            answer = await client.post(path, json={"email": new_email(), "password": PASSWORD})
+            refused(answer, 503, "overloaded")
+            assert answer.headers["retry-after"] == "1"
+            assert answer.json()["instance"] == f"urn:uuid:{answer.headers['x-request-id']}"
+        assert (await client.get("/v1/users/me", headers=ada)).status_code == 200

@@ -17,6 +17,7 @@ ROOT: Final = Path(queries.__file__ or "").parents[1]
 # Who talks to the operator on the command line, and so may refuse with an OperatorError.
 OPERATORS: Final = {
     "backend.cli": "prints it",
+    "backend.settings": "names what is wrong with the configuration",
     "backend.prestart": "says in one line why the database is not fit to be served from",
     "backend.server": "refuses a port that is taken",
     "backend.worker": "says in one line why an application cannot start",

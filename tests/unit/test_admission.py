@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from backend.admission import Admission
+from backend.admission import HELD, Admission, stepping_out
 from tests.database import until
 
 PATIENCE: Final = 10.0
@@ -148,3 +148,15 @@ async def test_while_the_room_grows_the_newest_is_served_first() -> None:
     assert await turned([first, *others]) == [True, None, None, None, None, True]
     for task in others:
         task.cancel()
+
+
+async def test_who_steps_out_leaves_the_slot_to_another() -> None:
+    admission = Admission(2, 9, PATIENCE)
+    _, _, waiting = await entering(admission, 3)
+    HELD.set(admission)
+    with stepping_out():
+        assert await turned([waiting]) == [True]
+    assert not admission.full
+    (next_one,) = await entering(admission, 1)
+    assert await turned([next_one]) == [None], "three are in, and there are two slots"
+    next_one.cancel()

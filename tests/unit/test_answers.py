@@ -92,7 +92,7 @@ ROUTES = [struct, several, ready, empty, none, none_with_headers, made, merged, 
 async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     handlers = cast("dict[Any, Any]", EXCEPTION_HANDLERS)
     app = Litestar(ROUTES, response_class=Answer, exception_handlers=handlers, openapi_config=None, logging_config=None)
-    transport = httpx.ASGITransport(Edge(app, settings))  # type: ignore[arg-type]  # Litestar's types, and httpx's.
+    transport = httpx.ASGITransport(Edge(app, settings, lambda: False))  # type: ignore[arg-type]  # Litestar's types, and httpx's.
     async with httpx.AsyncClient(transport=transport, base_url="http://lodestar.test") as opened:
         yield opened
 

@@ -117,7 +117,8 @@ async def answers(app: App, tmp_path: Path, seconds: str = "0.05", method: str =
     async def send(message: Any) -> None:
         sent.append(message)
 
-    edge: Any = Edge(app, Settings.read({"DATA_DIR": str(tmp_path), "REQUEST_TIMEOUT": seconds}))  # type: ignore[arg-type]
+    settings = Settings.read({"DATA_DIR": str(tmp_path), "REQUEST_TIMEOUT": seconds})
+    edge: Any = Edge(app, settings, lambda: False)  # type: ignore[arg-type]
     scope = {"type": "http", "method": method, "path": "/x", "query_string": b"", "headers": [], "client": ("::1", 1)}
     async with asyncio.timeout(10):
         await edge(scope, receive, send)

@@ -17,6 +17,7 @@ from backend.body import Body
 from backend.faults import EXCEPTION_HANDLERS
 from backend.handlers import Handler, get, post
 from backend.negotiation import before_handler
+from backend.security.passwords import Passwords
 from backend.settings import Settings
 from tests.api.shapes import refused
 from tests.conftest import client_of
@@ -117,8 +118,10 @@ def other() -> Litestar:
 
 @pytest.fixture
 async def client(other: Litestar, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    other.state.passwords = Passwords(settings)
     async with client_of(other, settings) as client:
         yield client
+    other.state.passwords.close()
 
 
 async def seen(client: httpx.AsyncClient, path: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What the server claims and demands before it starts."""
 
 import socket
+from multiprocessing.context import ForkServerProcess
 
 import pytest
 
@@ -42,3 +43,15 @@ def test_reload_without_what_watches_files_says_what_to_install(
     monkeypatch.setattr(server, "find_spec", lambda name: None)
     with pytest.raises(OperatorError, match="--reload needs the package watchfiles"):
         server.run(settings, "127.0.0.1", 0, reload=True)
+
+
+def test_a_fork_is_asked_for_again_while_the_fork_server_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals: list[Exception] = [ConnectionRefusedError(), EOFError()]
+
+    def start(_: ForkServerProcess) -> None:
+        if refusals:
+            raise refusals.pop()
+
+    monkeypatch.setattr(ForkServerProcess, "start", start)
+    server._Forked().start()
+    assert not refusals
