@@ -16,7 +16,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from backend.admission import HELD, Admission
+from backend.admission import HELD, Admission, stepping_out
 from backend.deadlines import Deadlines
 from backend.errors import BodyTimeout, DeadlineExceeded, Overloaded, Problem
 from backend.faults import MEDIA_TYPE, body_of, headers_of, problem_of
@@ -78,7 +78,7 @@ class Edge:
             if self._logs:
                 self._note(scope, method, Overloaded.status_code, started)
             return
-        exchange = _Exchange(request_id, receive, send, method, admission)
+        exchange = _Exchange(request_id, receive, send, method)
         REQUEST_ID.set(request_id)
         if method == "HEAD":
             scope["method"] = "GET"
@@ -136,7 +136,6 @@ class _Exchange:
     """One request and its answer, as both pass by; `status` is 0 until the answer has begun."""
 
     __slots__ = (
-        "_admission",
         "_head",
         "_receive",
         "_send",
@@ -148,14 +147,13 @@ class _Exchange:
         "task",
     )
 
-    def __init__(self, request_id: str, receive: Receive, send: Send, method: str, admission: Admission | None) -> None:
+    def __init__(self, request_id: str, receive: Receive, send: Send, method: str) -> None:
         self.request_id = request_id
         self.task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # A coroutine runs in one.
         self.status = 0
         self.expired = False
         self.late: asyncio.Task[None] | None = None
         self._receive, self._send = receive, send
-        self._admission = admission
         self._head = method == "HEAD"
         self._waits_for_body = False
 
@@ -175,14 +173,10 @@ class _Exchange:
     async def read(self) -> Any:
         """A client that takes its time with a body takes nobody's place."""
         self._waits_for_body = True
-        if self._admission:
-            self._admission.leave()
-        try:
-            return await self._receive()
-        finally:
-            if self._admission:
-                self._admission.come_back()
-            self._waits_for_body = False
+        with stepping_out():
+            message = await self._receive()
+        self._waits_for_body = False
+        return message
 
     def expire(self) -> None:
         """Answers at once: a driver that waits for a silent server takes its time to be cancelled."""

@@ -11,6 +11,7 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from backend.answers import JSON
 from backend.errors import (
     BodyTooLarge,
     FieldError,
@@ -21,7 +22,6 @@ from backend.errors import (
 from backend.faults import with_head
 from backend.parameters import query_of
 
-JSON: Final = "application/json"
 _ACCEPT_CHARACTERS: Final = 1024  # What stands behind them is not read; a header may have 64 KiB.
 MERGE_PATCH: Final = "application/merge-patch+json"
 

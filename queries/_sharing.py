@@ -89,7 +89,7 @@ class SharedReads:
         try:
             try:
                 connection = await self._pool.getconn(max(0.001, until - loop.time()))
-            except Exception as error:
+            except Exception as error:  # Whatever it is, those who wait have to hear of it.
                 self._refuse(error)
                 return
             try:
@@ -133,7 +133,7 @@ async def _answer(connection: Connection, reads: Sequence[_Read]) -> None:
             raise ProgrammingError("a statement gave more than one result, or none")
     except (StalePlan, TimeoutError):
         _give(reads, [None] * len(reads))
-    except Exception as error:
+    except Exception as error:  # As above: nobody may be left waiting.
         broken = isinstance(error, OperationalError) and error.sqlstate is None
         if broken or len(reads) == 1:
             for read in reads:

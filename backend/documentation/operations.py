@@ -14,10 +14,11 @@ from litestar.typing import FieldDefinition
 from litestar.utils import get_enum_string_value
 from msgspec import Meta, to_builtins
 
+from backend.answers import JSON
 from backend.contracts.pages import Page
 from backend.documentation.examples import example_of
 from backend.documentation.refusals import headers_of, open_to_anyone, responses_of
-from backend.negotiation import JSON, MERGE_PATCH
+from backend.negotiation import MERGE_PATCH
 
 type Schemas = Mapping[Any, dict[str, Any]]
 

@@ -143,7 +143,7 @@ async def test_a_client_who_goes_before_the_body_is_whole_is_no_fault_of_ours(
 
     headers = [(b"content-type", b"application/json"), (b"authorization", ada["authorization"].encode())]
     scope = {"type": "http", "method": "POST", "path": "/v1/items", "query_string": b"", "headers": headers}
-    await at_the_edge(app, settings)(scope, receive, send)  # type: ignore[arg-type]
+    await at_the_edge(app, settings)(scope, receive, send)  # type: ignore[arg-type]  # A small scope.
     assert [message.get("status") for message in sent] == [400, None]
     assert "fault" not in capsys.readouterr().err
 

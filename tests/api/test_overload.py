@@ -127,9 +127,10 @@ async def test_bodies_that_stall_keep_nobody_out(
 
     headers = [(b"content-type", b"application/json"), (b"authorization", ada["authorization"].encode())]
     scope = {"type": "http", "method": "POST", "path": "/v1/items", "query_string": b"", "headers": headers}
-    tasks = [asyncio.create_task(edge({**scope}, receive, send)) for _ in range(200)]  # type: ignore[arg-type, misc]
+    tasks = [asyncio.create_task(edge({**scope}, receive, send)) for _ in range(200)]  # type: ignore[arg-type, misc]  # As above.
     await until(lambda: waiting == len(tasks))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://x") as client:  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(edge)  # type: ignore[arg-type]  # Litestar's types, and httpx's.
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
         assert (await client.get("/v1/users/me", headers=ada)).status_code == 200
     stalled.set()
     await asyncio.gather(*tasks)
