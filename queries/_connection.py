@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from psycopg import AsyncConnection, Error, OperationalError, ProgrammingError, adapt
-from psycopg.abc import Transformer
+from psycopg.abc import PQGen, Transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import fetch_many
 from psycopg.pq import ExecStatus
-from psycopg.pq.abc import PGconn, PGresult
+from psycopg.pq.abc import PGresult
 
 from queries._statements import Asked, Message, composed
 
@@ -52,71 +52,26 @@ class Result:
 
 
 class _Exchange:
-    """One message on its way and the results that come back.
+    """One message on its way and the results that come back; it is over when `over` is done."""
 
-    It waits with one callback of the loop for each readiness of the socket; psycopg's own waits cost a multiple.
-    """
+    __slots__ = ("over", "results", "sends")
 
-    __slots__ = ("_loop", "_over", "_pgconn", "_socket", "_watched", "results", "sends")
-
-    def __init__(self, pgconn: PGconn) -> None:
+    def __init__(self, over: asyncio.Future[None]) -> None:
+        self.over = over
         self.results: list[PGresult] = []
         self.sends = False  # There is more to send than the socket would take.
-        self._pgconn, self._socket = pgconn, pgconn.socket
-        self._loop = asyncio.get_running_loop()
-        self._over = self._loop.create_future()
-        self._watched = True
-
-    async def run(self, text: bytes) -> None:
-        self._pgconn.send_query(text)
-        self._loop.add_reader(self._socket, self._read)
-        try:
-            if self._pgconn.flush() != 0:
-                self.sends = True
-                self._loop.add_writer(self._socket, self._write)
-            await self._over
-        finally:
-            self._unwatch()
-
-    def _read(self) -> None:
-        try:
-            self._pgconn.consume_input()
-            while not self._pgconn.is_busy() and not self._over.done():
-                if (result := self._pgconn.get_result()) is None:
-                    self._over.set_result(None)
-                elif result.status in _COPIES:
-                    raise ProgrammingError("COPY does not travel like other statements")
-                else:
-                    self.results.append(result)
-        except Error as error:
-            self._fail(error)
-
-    def _write(self) -> None:
-        try:
-            if self._pgconn.flush() == 0:
-                self.sends = False
-                self._loop.remove_writer(self._socket)
-        except Error as error:
-            self._fail(error)
-
-    def _fail(self, error: Error) -> None:
-        # libpq has closed a socket that broke: before anybody else is given its number, it must be watched no more.
-        self._unwatch()
-        if not self._over.done():
-            self._over.set_exception(error)
-
-    def _unwatch(self) -> None:
-        if self._watched:
-            self._watched = False
-            self._loop.remove_reader(self._socket)
-            if self.sends:
-                self._loop.remove_writer(self._socket)
 
 
 class Connection(AsyncConnection[Row]):
-    """`prepared` has the names of what is prepared on it; None, behind a pooler for one, says that nothing may be."""
+    """`prepared` has the names of what is prepared on it; None, behind a pooler for one, says that nothing may be.
+
+    It waits with one callback of the loop for each readiness of the socket; psycopg's own waits cost a multiple. The
+    loop keeps watching the socket between two messages: to begin and to end that costs more than to send and receive.
+    """
 
     prepared: set[bytes] | None = None
+    _exchange: _Exchange | None = None
+    _watched: int | None = None  # The socket, while the loop watches it for us.
 
     async def ask(self, *asked: Asked, prepares: bool = True) -> list[Result]:
         """Sends the statements in one message, which PostgreSQL runs as one implicit transaction.
@@ -136,16 +91,80 @@ class Connection(AsyncConnection[Row]):
             raise StalePlan from error
         return [Result(result, transformer) for result in results[len(message.prepares) :]]
 
+    async def wait[T](
+        self,
+        gen: PQGen[T],
+        interval: float = 0.1,
+        timeout: float | None = None,  # noqa: ASYNC109  # The signature is psycopg's.
+    ) -> T:
+        """Psycopg's own way, in which it watches the socket itself."""
+        self._unwatch()
+        return await super().wait(gen, interval, timeout)
+
+    async def close(self) -> None:
+        self._unwatch()
+        await super().close()
+
     async def _results_of(self, message: Message) -> list[PGresult]:
-        exchange = _Exchange(self.pgconn)
+        self._exchange = exchange = _Exchange(asyncio.get_running_loop().create_future())
         try:
-            await exchange.run(message.text)
+            self._send(message.text, exchange)
+            await exchange.over
         except asyncio.CancelledError:
             await self._abandon(exchange)
             raise
         finally:
+            self._exchange = None
             self._note(message, exchange.results)
         return exchange.results
+
+    def _send(self, text: bytes, exchange: _Exchange) -> None:
+        self.pgconn.send_query(text)
+        loop, socket = asyncio.get_running_loop(), self.pgconn.socket
+        if self._watched is None:
+            loop.add_reader(socket, self._read)
+            self._watched = socket
+        if self.pgconn.flush() != 0:
+            exchange.sends = True
+            loop.add_writer(socket, self._write, exchange)
+
+    def _write(self, exchange: _Exchange) -> None:
+        try:
+            if self.pgconn.flush() == 0:
+                exchange.sends = False
+                asyncio.get_running_loop().remove_writer(self.pgconn.socket)
+        except Error as error:
+            self._fail(exchange, error)
+
+    def _read(self) -> None:
+        exchange, pgconn = self._exchange, self.pgconn
+        if exchange is None or exchange.over.done():
+            self._unwatch()  # Nobody has asked: the server says good-bye, and whoever asks next will hear it.
+            return
+        try:
+            pgconn.consume_input()
+            while not pgconn.is_busy():
+                if (result := pgconn.get_result()) is None:
+                    exchange.over.set_result(None)
+                    return
+                if result.status in _COPIES:
+                    raise ProgrammingError("COPY does not travel like other statements")
+                exchange.results.append(result)
+        except Error as error:
+            self._fail(exchange, error)
+
+    def _fail(self, exchange: _Exchange, error: Error) -> None:
+        # libpq has closed a socket that broke: before anybody else is given its number, it must be watched no more.
+        self._unwatch()
+        if not exchange.over.done():
+            exchange.over.set_exception(error)
+
+    def _unwatch(self) -> None:
+        if self._watched is not None:
+            socket, self._watched = self._watched, None
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(socket)
+            loop.remove_writer(socket)
 
     async def _abandon(self, exchange: _Exchange) -> None:
         """Ends what is running, and takes what comes of it, so that the connection is free for the next."""
