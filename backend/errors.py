@@ -188,6 +188,13 @@ class LastAdmin(Problem):
     detail = "The last administrator has to stay."
 
 
+class PreconditionFailed(Problem):
+    """What is there is not, or is no more, in a state that If-Match names. Read it again, and decide anew."""
+
+    status_code, code, title = 412, "precondition_failed", "Precondition failed"
+    detail = "It has changed since."
+
+
 class BodyTooLarge(Problem):
     """The body is larger than the route takes. Nothing was done."""
 

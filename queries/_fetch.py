@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, Protocol, get_args
+from typing import Any, Final, Protocol, get_args, get_origin
 
 from msgspec import Struct
 from msgspec.structs import fields
@@ -154,15 +154,15 @@ def row_maker[T: Struct](shape: type[T], columns: Sequence[str]) -> Callable[[Ro
     A Struct may begin with another one: that takes its columns first, and is None when its first column is NULL where
     the field allows it. So what is read beside a row leaves the row as it is.
     """
-    inner = _inner(shape)
+    inner, make = _inner(shape), get_origin(shape) or shape
     names = [field.encode_name for field in fields(shape)]
     expected = [field.encode_name for field in fields(inner)] + names[1:] if inner else names
     if list(columns) != expected:
         raise ColumnMismatch(f"{shape.__name__} has the fields {expected}, its statement the columns {list(columns)}")
     if inner is None:
-        return lambda row: shape(*row)
+        return lambda row: make(*row)
     width, build = len(fields(inner)), inner
-    return lambda row: shape(None if row[0] is None else build(*row[:width]), *row[width:])
+    return lambda row: make(None if row[0] is None else build(*row[:width]), *row[width:])
 
 
 def _inner(shape: type[Struct]) -> type[Struct] | None:

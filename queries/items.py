@@ -6,7 +6,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from queries._fetch import Cheap, Door, execute, fetch_all, fetch_one, fetch_optional
+from queries._fetch import Cheap, Door, fetch_all, fetch_one, fetch_optional
+from queries.versioned import Changed, Versioned
 
 
 class Item(Struct, frozen=True):
@@ -18,15 +19,21 @@ class Item(Struct, frozen=True):
     updated_at: datetime
 
 
+class Removal(Struct, frozen=True):
+    """What became of an item that was there: it is still when it was in none of the states that were asked for."""
+
+    done: bool
+
+
 FIND: Final = Cheap("""
-SELECT id, owner_id, title, description, created_at, updated_at
+SELECT id, owner_id, title, description, created_at, updated_at, version
 FROM   items
 WHERE  id = %(item_id)s
 """)
 
 
-async def find(conn: Door, item_id: UUID) -> Item | None:
-    return await fetch_optional(conn, Item, FIND, item_id=item_id)
+async def find(conn: Door, item_id: UUID) -> Versioned[Item] | None:
+    return await fetch_optional(conn, Versioned[Item], FIND, item_id=item_id)
 
 
 PAGE: Final = Cheap("""
@@ -46,32 +53,50 @@ async def page(conn: Door, before: UUID, limit: int) -> list[Item]:
 ADD: Final = """
 INSERT INTO items (title, description)
 VALUES (%(title)s, %(description)s)
-RETURNING id, owner_id, title, description, created_at, updated_at
+RETURNING id, owner_id, title, description, created_at, updated_at, version
 """
 
 
-async def add(conn: Door, title: str, description: str | None) -> Item:
-    return await fetch_one(conn, Item, ADD, title=title, description=description)
+async def add(conn: Door, title: str, description: str | None) -> Versioned[Item]:
+    return await fetch_one(conn, Versioned[Item], ADD, title=title, description=description)
 
 
 EDIT: Final = """
-UPDATE items
-SET    title       = coalesce(%(title)s, title),
-       description = CASE WHEN %(sets_description)s THEN %(description)s ELSE description END
-WHERE  id = %(item_id)s
-RETURNING id, owner_id, title, description, created_at, updated_at
+WITH edited AS (
+    UPDATE items
+    SET    title       = coalesce(%(title)s, title),
+           description = CASE WHEN %(sets_description)s THEN %(description)s ELSE description END
+    WHERE  id = %(item_id)s
+    AND    (version = ANY (%(versions)s) OR %(versions)s::bigint[] IS NULL)
+    RETURNING id, owner_id, title, description, created_at, updated_at, version
+)
+SELECT edited.id, edited.owner_id, edited.title, edited.description, edited.created_at, edited.updated_at,
+       edited.version
+FROM   items
+LEFT JOIN edited ON true
+WHERE  items.id = %(item_id)s
 """
 
 
 async def edit(
-    conn: Door, item_id: UUID, *, title: str | None, sets_description: bool, description: str | None
-) -> Item | None:
-    """A title of None leaves it as it is; a description may itself become NULL, so a flag says whether it is set."""
+    conn: Door,
+    item_id: UUID,
+    *,
+    versions: list[int] | None = None,
+    title: str | None,
+    sets_description: bool,
+    description: str | None,
+) -> Changed[Item] | None:
+    """Only in one of `versions`, if they are given; None: there is no such item.
+
+    A title of None leaves it as it is; a description may itself become NULL, so a flag says whether it is set.
+    """
     return await fetch_optional(
         conn,
-        Item,
+        Changed[Item],
         EDIT,
         item_id=item_id,
+        versions=versions,
         title=title,
         sets_description=sets_description,
         description=description,
@@ -79,11 +104,18 @@ async def edit(
 
 
 REMOVE: Final = """
-DELETE FROM items
+WITH removed AS (
+    DELETE FROM items
+    WHERE  id = %(item_id)s
+    AND    (version = ANY (%(versions)s) OR %(versions)s::bigint[] IS NULL)
+    RETURNING id
+)
+SELECT EXISTS (SELECT FROM removed) AS done
+FROM   items
 WHERE  id = %(item_id)s
 """
 
 
-async def remove(conn: Door, item_id: UUID) -> bool:
-    """False: there was none."""
-    return await execute(conn, REMOVE, item_id=item_id) == 1
+async def remove(conn: Door, item_id: UUID, *, versions: list[int] | None = None) -> Removal | None:
+    """Only in one of `versions`, if they are given; None: there is no such item."""
+    return await fetch_optional(conn, Removal, REMOVE, item_id=item_id, versions=versions)

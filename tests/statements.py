@@ -6,7 +6,7 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_origin
 
 from msgspec import Struct
 
@@ -15,7 +15,14 @@ import queries
 # What the owner runs; everything else is the API's.
 OWNERS: Final = {"queries.operators"}
 # The ground floor itself: how statements travel, and what travels in front of each. It has no wishes of its own.
-GROUND: Final = {"queries._connection", "queries._fetch", "queries._sharing", "queries._statements", "queries.context"}
+GROUND: Final = {
+    "queries._connection",
+    "queries._fetch",
+    "queries._sharing",
+    "queries._statements",
+    "queries.context",
+    "queries.versioned",
+}
 FETCHES: Final = {"fetch_all", "fetch_one", "fetch_optional"}
 
 
@@ -49,11 +56,9 @@ class Statement(NamedTuple):
     def shape(self) -> type[Struct] | None:
         if self.call.shape is None:
             return None
-        assert isinstance(self.call.shape, ast.Name)
-        found = getattr(import_module(self.module), self.call.shape.id)
-        assert isinstance(found, type)
-        assert issubclass(found, Struct)
-        return found
+        found: Any = eval(ast.unparse(self.call.shape), vars(import_module(self.module)))
+        assert issubclass(get_origin(found) or found, Struct)
+        return found  # type: ignore[no-any-return]  # A Struct, or one with its parameters given.
 
 
 @cache

@@ -1,6 +1,8 @@
 """A foreign row is not there, and so answered like one that never was."""
 
-from backend.errors import NotFound
+from collections.abc import Sequence
+
+from backend.errors import NotFound, PreconditionFailed
 
 
 def found[T](row: T | None) -> T:
@@ -8,3 +10,13 @@ def found[T](row: T | None) -> T:
     if row is None:
         raise NotFound
     return row
+
+
+def in_state[T](row: T | None, versions: Sequence[int] | None) -> T:
+    """The row that a change gave; without one it was in none of the `versions` that If-Match named, or has just gone.
+
+    Raises PreconditionFailed (412) and NotFound (404).
+    """
+    if row is None and versions is not None:
+        raise PreconditionFailed
+    return found(row)

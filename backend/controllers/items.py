@@ -11,8 +11,9 @@ from msgspec import UNSET
 from backend.answers import Answer
 from backend.contracts.items import ItemPatch, NewItem
 from backend.contracts.pages import Cursor, Limit, Page, before, page_of
-from backend.controllers.found import found
-from backend.errors import InvalidCursor, NotFound
+from backend.controllers.found import found, in_state
+from backend.errors import InvalidCursor, NotFound, PreconditionFailed
+from backend.etags import Versions
 from backend.handlers import delete, get, patch, post
 from queries import items
 from queries._fetch import Conn
@@ -20,43 +21,56 @@ from queries.items import Item
 
 PATH = "/v1/items"
 LOCATION = ResponseHeader("Location", documentation_only=True, description="The address of the new item.")
+ETAG = ResponseHeader("ETag", documentation_only=True, description="The state of the item, for conditional requests.")
 
 
 class ItemController(Controller):
     path = "/items"
     tags = ["Items"]
-    response_headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    response_headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept, Accept-Encoding"}
 
     @get("/", raises=[InvalidCursor])
     async def page(self, conn: NamedDependency[Conn], limit: Limit = 20, cursor: Cursor = None) -> Answer[Page[Item]]:
         """List one's items, newest first."""
         return page_of(await items.page(conn, before(cursor, PATH), limit + 1), limit, PATH)
 
-    @post("/", response_headers=[LOCATION])
+    @post("/", response_headers=[LOCATION, ETAG])
     async def add(self, conn: NamedDependency[Conn], data: JSONBody[NewItem]) -> Answer[Item]:
         """Keep a new item."""
-        item = await items.add(conn, data.title, data.description)
-        return Answer(item, headers={"Location": f"{PATH}/{item.id}"})
+        added = await items.add(conn, data.title, data.description)
+        return Answer(added.row, version=added.version, headers={"Location": f"{PATH}/{added.row.id}"})
 
-    @get("/{item_id:uuid}", raises=[NotFound])
-    async def find(self, conn: NamedDependency[Conn], item_id: FromPath[UUID]) -> Item:
-        """Read an item."""
-        return found(await items.find(conn, item_id))
+    @get("/{item_id:uuid}", raises=[NotFound], response_headers=[ETAG])
+    async def find(self, conn: NamedDependency[Conn], item_id: FromPath[UUID]) -> Answer[Item]:
+        """Read an item. With `If-None-Match` only if it has changed."""
+        item = found(await items.find(conn, item_id))
+        return Answer(item.row, version=item.version)
 
-    @patch("/{item_id:uuid}", raises=[NotFound])
-    async def edit(self, conn: NamedDependency[Conn], item_id: FromPath[UUID], data: JSONBody[ItemPatch]) -> Item:
-        """Change an item. What is left out stays, null clears (RFC 7396)."""
-        return found(
+    @patch("/{item_id:uuid}", raises=[NotFound, PreconditionFailed], response_headers=[ETAG])
+    async def edit(
+        self,
+        conn: NamedDependency[Conn],
+        versions: NamedDependency[Versions],
+        item_id: FromPath[UUID],
+        data: JSONBody[ItemPatch],
+    ) -> Answer[Item]:
+        """Change an item. What is left out stays, null clears (RFC 7396). With `If-Match` only in that state."""
+        edited = found(
             await items.edit(
                 conn,
                 item_id,
+                versions=versions,
                 title=None if data.title is UNSET else data.title,
                 sets_description=data.description is not UNSET,
                 description=None if data.description is UNSET else data.description,
             )
         )
+        return Answer(in_state(edited.row, versions), version=edited.version)
 
-    @delete("/{item_id:uuid}", raises=[NotFound])
-    async def remove(self, conn: NamedDependency[Conn], item_id: FromPath[UUID]) -> None:
-        """Throw an item away."""
-        found(await items.remove(conn, item_id) or None)
+    @delete("/{item_id:uuid}", raises=[NotFound, PreconditionFailed])
+    async def remove(
+        self, conn: NamedDependency[Conn], versions: NamedDependency[Versions], item_id: FromPath[UUID]
+    ) -> None:
+        """Throw an item away. With `If-Match` only in that state."""
+        removal = found(await items.remove(conn, item_id, versions=versions))
+        in_state(removal.done or None, versions)
