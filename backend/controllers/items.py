@@ -5,6 +5,7 @@ from uuid import UUID
 from litestar import Controller
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
 
@@ -22,6 +23,7 @@ from queries.items import Item
 PATH = "/v1/items"
 LOCATION = ResponseHeader("Location", documentation_only=True, description="The address of the new item.")
 ETAG = ResponseHeader("ETag", documentation_only=True, description="The state of the item, for conditional requests.")
+NOT_MODIFIED = {304: ResponseSpec(None, generate_examples=False)}
 
 
 class ItemController(Controller):
@@ -40,7 +42,7 @@ class ItemController(Controller):
         added = await items.add(conn, data.title, data.description)
         return Answer(added.row, version=added.version, headers={"Location": f"{PATH}/{added.row.id}"})
 
-    @get("/{item_id:uuid}", raises=[NotFound], response_headers=[ETAG])
+    @get("/{item_id:uuid}", raises=[NotFound], response_headers=[ETAG], responses=NOT_MODIFIED)
     async def find(self, conn: NamedDependency[Conn], item_id: FromPath[UUID]) -> Answer[Item]:
         """Read an item. With `If-None-Match` only if it has changed."""
         item = found(await items.find(conn, item_id))
