@@ -26,7 +26,6 @@ from backend.database.context import Doors
 from backend.database.pool import create_pool
 from backend.database.probe import Probe
 from backend.edge import Edge
-from backend.etags import wanted_versions
 from backend.faults import EXCEPTION_HANDLERS
 from backend.logs import configure_logs
 from backend.negotiation import Negotiation, before_handler
@@ -82,7 +81,6 @@ def create_app(settings: Settings) -> Litestar:
         route_handlers=[*api(), documentation()] if settings.docs else api(),
         dependencies={
             "conn": Provide(doors.provide, sync_to_thread=False),
-            "versions": Provide(wanted_versions, sync_to_thread=False),
             "origin": Provide(origin_of, sync_to_thread=False),
             "logins": Provide(lambda: logins, sync_to_thread=False),
             "accounts": Provide(lambda: accounts, sync_to_thread=False),

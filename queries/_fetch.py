@@ -12,7 +12,8 @@ from psycopg.errors import DeadlockDetected, InFailedSqlTransaction, Serializati
 
 from queries._connection import Connection, Result, Row, StalePlan
 from queries._sharing import SharedReads
-from queries._statements import Cheap
+from queries._statements import Asked, Cheap
+from queries.claim import CLAIM, Claim
 from queries.context import ENTER, Context
 
 _TRIES: Final = 3
@@ -37,11 +38,21 @@ class Conn:
     other callers, each behind an identity of its own.
     """
 
-    __slots__ = ("_context", "_pool")
+    __slots__ = ("_claim", "_context", "_pool")
 
-    def __init__(self, pool: Pool, context: Context) -> None:
+    def __init__(self, pool: Pool, context: Context, claim: Claim | None = None) -> None:
         self._pool = pool
         self._context = context
+        self._claim = claim
+
+    def claiming(self, claim: Claim) -> "Conn":
+        """The same door, except that each message claims the key before anything else is done in it."""
+        return Conn(self._pool, self._context, claim)
+
+    def _front(self) -> list[Asked]:
+        """What travels in front of a statement."""
+        entering = ENTER, self._context.parameters()
+        return [entering, (CLAIM, self._claim.parameters())] if self._claim else [entering]
 
     async def run(self, statement: str, parameters: dict[str, object]) -> Result:
         """What the statement gave. One that lost against another (40001, 40P01) is tried three times in all.
@@ -71,11 +82,11 @@ class Conn:
     async def _ask(self, statement: str, parameters: dict[str, object], *, prepares: bool = True) -> Result:
         connection = await self._pool.getconn()
         try:
-            entering = ENTER, self._context.parameters()
-            _, result, *_ = await connection.ask(entering, (statement, parameters), prepares=prepares)
+            front = self._front()
+            results = await connection.ask(*front, (statement, parameters), prepares=prepares)
         finally:
             await self._pool.putconn(connection)
-        return result
+        return results[len(front)]
 
     @asynccontextmanager
     async def transaction(self) -> "AsyncIterator[Transaction]":
@@ -85,7 +96,7 @@ class Conn:
         """
         connection = await self._pool.getconn()
         try:
-            await connection.ask(("BEGIN", {}), (ENTER, self._context.parameters()))
+            await connection.ask(("BEGIN", {}), *self._front())
             yield Transaction(connection)
             if (await connection.execute("COMMIT")).statusmessage != "COMMIT":
                 raise InFailedSqlTransaction

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from queries._fetch import Cheap, Door, fetch_all, fetch_one, fetch_optional
+from queries.claim import Claim
 from queries.versioned import Changed, Versioned
 
 
@@ -59,6 +60,36 @@ RETURNING id, owner_id, title, description, created_at, updated_at, version
 
 async def add(conn: Door, title: str, description: str | None) -> Versioned[Item]:
     return await fetch_one(conn, Versioned[Item], ADD, title=title, description=description)
+
+
+ADD_ONCE: Final = """
+WITH added AS (
+    INSERT INTO items (title, description)
+    VALUES (%(title)s, %(description)s)
+    RETURNING id, owner_id, title, description, created_at, updated_at, version
+), kept AS (
+    INSERT INTO idempotency_keys (route, key, digest, answer, expires_at)
+    SELECT %(route)s, %(key)s, %(digest)s, to_jsonb(added), now() + make_interval(secs => %(seconds)s)
+    FROM   added
+)
+SELECT id, owner_id, title, description, created_at, updated_at, version
+FROM   added
+"""
+
+
+async def add_once(conn: Door, claim: Claim, title: str, description: str | None) -> Versioned[Item]:
+    """As `add`, behind a claim that the connection makes; the row is kept as it is answered."""
+    return await fetch_one(
+        conn,
+        Versioned[Item],
+        ADD_ONCE,
+        title=title,
+        description=description,
+        route=claim.route,
+        key=claim.key,
+        digest=claim.digest,
+        seconds=claim.seconds,
+    )
 
 
 EDIT: Final = """

@@ -20,6 +20,7 @@ GROUND: Final = {
     "queries._fetch",
     "queries._sharing",
     "queries._statements",
+    "queries.claim",
     "queries.context",
     "queries.versioned",
 }

@@ -73,8 +73,9 @@ def _parameter(name: str, field: FieldDefinition, schemas: Schemas) -> dict[str,
     marks = field.kwarg_definition
     assert isinstance(marks, ParameterKwarg)
     in_path = isinstance(marks, PathParameter)
+    place = "path" if in_path else marks.param_type.value
     default = {} if field.default in (Empty, None) else {"default": field.default}
-    found: dict[str, Any] = {"name": name, "in": "path" if in_path else "query", "required": in_path}
+    found: dict[str, Any] = {"name": name, "in": place, "required": in_path}
     found["schema"] = schemas[_kind_of(field)] | default
     if marks.description:
         found["description"] = marks.description

@@ -1,6 +1,6 @@
 """Which problems a route can give, and how the document shows them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from inspect import cleandoc
 from itertools import groupby
 from operator import attrgetter
@@ -70,7 +70,7 @@ def responses_of(handler: HTTPRouteHandler) -> Iterator[tuple[str, dict[str, Any
             str(status),
             {
                 "description": "\n".join(f"- `{kind.code}`: {summary_of(kind)}" for kind in kinds),
-                "headers": headers_of(status),
+                "headers": headers_of(status, kinds),
                 "content": {
                     MEDIA_TYPE: {
                         "schema": {"$ref": "#/components/schemas/ProblemDetails"},
@@ -81,12 +81,13 @@ def responses_of(handler: HTTPRouteHandler) -> Iterator[tuple[str, dict[str, Any
         )
 
 
-def headers_of(status: int) -> dict[str, Any]:
-    """The headers that an answer of this status always has."""
+def headers_of(status: int, kinds: Sequence[type[Problem]] = ()) -> dict[str, Any]:
+    """The headers that an answer of this status always has, whichever of `kinds` it is."""
     names = ["X-Request-ID"]
     if status == errors.NotAuthenticated.status_code:
         names.append("WWW-Authenticate")
-    if status in (errors.TooManyAttempts.status_code, errors.Overloaded.status_code):
+    waits = bool(kinds) and all(kind.retry_after for kind in kinds)
+    if waits or status in (errors.TooManyAttempts.status_code, errors.Overloaded.status_code):
         names.append("Retry-After")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
