@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from backend.answers import Answer
 from backend.body import Body
 from backend.controllers.administration import AdministrationController
+from backend.controllers.bulk import BulkController
 from backend.controllers.documentation import documentation
 from backend.controllers.health import HealthController
 from backend.controllers.items import ItemController
@@ -45,6 +46,7 @@ V1 = [
     AdministrationController,
     LoginController,
     SessionController,
+    BulkController,
     ItemController,
 ]
 

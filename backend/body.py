@@ -1,19 +1,21 @@
 """Reads a body into its Struct, once; and when that fails, reads it again to name every bad field."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, Final
+from itertools import islice
+from typing import Annotated, Any, Final, get_args, get_origin
 
 import msgspec
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Empty
-from msgspec import NODEFAULT, Struct
+from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import FieldInfo, fields
 
 from backend.contracts.passwords import weaknesses
 from backend.contracts.text import NewPassword
 from backend.errors import BadRequest, BodyTooLarge, FieldError, MalformedJson, ValidationFailed
+from backend.faults import MOST_ERRORS
 
 # Besides DecodeError: bytes that are no UTF-8, and a nesting that is deeper than the stack.
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -56,8 +58,19 @@ class Body(Request[Any, Any, Any]):
 
 @cache
 def _decoder(handler: HTTPRouteHandler) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape_of(handler))
+
+
+def shape_of(handler: HTTPRouteHandler) -> Any:
+    """The type of its body, with the bounds that are marked on it; Any for a handler that takes none."""
     field = handler.parsed_data_field
-    return msgspec.json.Decoder(field.annotation if field else Any)
+    if field is None:
+        return Any
+    return _bounded(field.annotation, [mark for mark in field.metadata if isinstance(mark, Meta)])
+
+
+def _bounded(kind: Any, bounds: Sequence[Any]) -> Any:
+    return Annotated[kind, *bounds] if bounds else kind
 
 
 def _read_again(raw: bytes, shape: Any, password_min_length: int) -> Any:
@@ -70,29 +83,47 @@ def _read_again(raw: bytes, shape: Any, password_min_length: int) -> Any:
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        if not isinstance(value, dict) or not (isinstance(shape, type) and issubclass(shape, Struct)):
-            raise ValidationFailed(errors=[_error("", str(error))]) from None
-        raise ValidationFailed(errors=list(_errors_of(value, shape, password_min_length))) from None
+        errors = list(islice(_errors_in(value, shape, "", password_min_length), MOST_ERRORS))
+        raise ValidationFailed(errors=errors or [_error("", str(error))]) from None
 
 
-def _errors_of(value: dict[str, Any], shape: type[Struct], password_min_length: int) -> Iterator[FieldError]:
+def _errors_in(value: Any, shape: Any, pointer: str, password_min_length: int) -> Iterator[FieldError]:
+    """Every bad field of a Struct, and of each in a list of them; for anything else what msgspec says."""
+    kind, *bounds = get_args(shape) if get_origin(shape) is Annotated else (shape,)
+    if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, Struct):
+        yield from _errors_of(value, kind, pointer, password_min_length)
+    elif isinstance(value, list) and get_origin(kind) is list and not _error_in(value, _bounded(list[Any], bounds), ""):
+        for number, one in enumerate(value):
+            yield from _errors_in(one, get_args(kind)[0], f"{pointer}/{number}", password_min_length)
+    elif error := _error_in(value, shape, pointer):
+        yield error
+
+
+def _errors_of(
+    value: dict[str, Any], shape: type[Struct], pointer: str, password_min_length: int
+) -> Iterator[FieldError]:
     known = {field.encode_name: field for field in fields(shape)}
     for name, field in known.items():
+        at = pointer + _pointer(name)
         if name not in value:
             if _required(field):
-                yield FieldError(code="missing", message="This field is required.", pointer=_pointer(name))
-            continue
-        try:
-            msgspec.convert(value[name], field.type)
-        except msgspec.ValidationError as error:
-            yield _error(_pointer(name), str(error))
-        else:
-            if field.type == NewPassword:
-                about = {key: text for key in ("email", "full_name") if isinstance(text := value.get(key), str)}
-                yield from weaknesses(value[name], _pointer(name), password_min_length, **about)
+                yield FieldError(code="missing", message="This field is required.", pointer=at)
+        elif error := _error_in(value[name], field.type, at):
+            yield error
+        elif field.type == NewPassword:
+            about = {key: text for key in ("email", "full_name") if isinstance(text := value.get(key), str)}
+            yield from weaknesses(value[name], at, password_min_length, **about)
     for name in value:
         if name not in known:
-            yield FieldError(code="unknown_field", message="There is no such field.", pointer=_pointer(name))
+            yield FieldError(code="unknown_field", message="There is no such field.", pointer=pointer + _pointer(name))
+
+
+def _error_in(value: Any, kind: Any, pointer: str) -> FieldError | None:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        return _error(pointer, str(error))
+    return None
 
 
 def _required(field: FieldInfo) -> bool:

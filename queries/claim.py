@@ -5,18 +5,27 @@ from typing import Final
 from msgspec import Struct
 
 CLAIM: Final = """
-SELECT claim(%(claim_route)s, %(claim_key)s, %(claim_digest)s)
+SELECT claim(%(claim_route)s, %(claim_key)s, %(claim_digest)s, %(claim_answer)s, %(claim_seconds)s)
 """
 
 
 class Claim(Struct, frozen=True):
-    """`digest` is that of the body, None where it is yet to come; the answer is kept for `seconds`."""
+    """`digest` is that of the body, None where it is yet to come; `answer` (JSON) is kept at once, if it is known already,
+    and for so many `seconds`.
+    """
 
     route: str
     key: str
     digest: bytes | None
     seconds: int
+    answer: str | None = None
 
     def parameters(self) -> dict[str, object]:
         """The values of CLAIM."""
-        return {"claim_route": self.route, "claim_key": self.key, "claim_digest": self.digest}
+        return {
+            "claim_route": self.route,
+            "claim_key": self.key,
+            "claim_digest": self.digest,
+            "claim_answer": self.answer,
+            "claim_seconds": self.seconds,
+        }

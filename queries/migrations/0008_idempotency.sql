@@ -54,10 +54,11 @@ RESET ROLE;
 
 -- Takes a key for the transaction, or refuses: it is in use, or was used with another body, or there is an answer. It
 -- travels between enter() and the write, in the same message. Of many at once one gets the lock, and nobody waits.
--- Without a digest, because the body is yet to come, any answer there is will do.
+-- Without a digest, because the body is yet to come, any answer there is will do. One that is known already is kept at
+-- once: it goes with the transaction if the write does not succeed.
 --
 -- The look-up is a statement of its own, and so sees what was committed before the lock was given to us.
-CREATE FUNCTION claim(of_route text, of_key text, of_digest bytea) RETURNS void
+CREATE FUNCTION claim(of_route text, of_key text, of_digest bytea, with_answer jsonb, for_seconds integer) RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -75,7 +76,11 @@ BEGIN
     IF FOUND THEN
         PERFORM refuse(CASE WHEN known <> of_digest THEN 'idempotency_key_reused' ELSE 'idempotency_key_answered' END);
     END IF;
+    IF with_answer IS NOT NULL THEN
+        INSERT INTO public.idempotency_keys (route, key, digest, answer, expires_at)
+        VALUES (of_route, of_key, of_digest, with_answer, now() + make_interval(secs => for_seconds));
+    END IF;
 END;
 $$;
 
-GRANT EXECUTE ON FUNCTION claim(text, text, bytea) TO :"runtime";
+GRANT EXECUTE ON FUNCTION claim(text, text, bytea, jsonb, integer) TO :"runtime";

@@ -18,7 +18,7 @@ WRONG: Final = "nobody has this password"
 CREDENTIALS: Final = {"password": PASSWORD}
 
 # Who asks is an administrator where the route wants one, and where there is nothing to write there is no body.
-COST: Final[dict[str, tuple[int, dict[str, Any] | None]]] = {
+COST: Final[dict[str, tuple[int, Any]]] = {
     "GET /health/live": (0, None),
     "GET /health/ready": (0, None),
     "GET /.well-known/jwks.json": (0, None),
@@ -47,6 +47,7 @@ COST: Final[dict[str, tuple[int, dict[str, Any] | None]]] = {
     "DELETE /v1/sessions/{session_id}": (1, None),
     "GET /v1/items": (1, None),
     "POST /v1/items": (1, {"title": "A lens"}),
+    "POST /v1/items/batch": (1, [{"title": "A lens"}, {"title": "A mirror"}]),
     "GET /v1/items/{item_id}": (1, None),
     "PATCH /v1/items/{item_id}": (1, {"title": "A better lens"}),
     "DELETE /v1/items/{item_id}": (1, None),

@@ -45,6 +45,7 @@ USER: Final = {
     "DELETE /v1/sessions/{session_id}",
     "GET /v1/items",
     "POST /v1/items",
+    "POST /v1/items/batch",
     "GET /v1/items/{item_id}",
     "PATCH /v1/items/{item_id}",
     "DELETE /v1/items/{item_id}",

@@ -104,7 +104,7 @@ async def a_server_that_goes(stage: Stage) -> None:
     await stage.there.execute("SELECT 1")
 
 
-CLAIM: Final = "SELECT claim('POST /v1/items', 'k', '{}')"
+CLAIM: Final = "SELECT claim('POST /v1/items', 'k', '{}', NULL, 60)"
 
 
 async def a_key_that_is_claimed(stage: Stage) -> None:
