@@ -38,6 +38,7 @@ from backend.services.accounts import Accounts
 from backend.services.logins import Logins
 from backend.services.origins import Origin, Origins
 from backend.settings import Settings
+from backend.streams import Streams
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -61,7 +62,7 @@ def create_app(settings: Settings) -> Litestar:
     pool, probe = create_pool(settings), Probe(settings)
     passwords, access = Passwords(settings), AccessTokens(settings)
     doors = Doors(pool, settings)
-    origins = Origins(settings)
+    origins, streams = Origins(settings), Streams(max(1, settings.pool_max_size // 4))
     logins, accounts = Logins(settings, passwords, access), Accounts(settings, passwords)
 
     def origin_of(request: Request[Any, Any, Any]) -> Origin:
@@ -87,6 +88,7 @@ def create_app(settings: Settings) -> Litestar:
             "logins": Provide(lambda: logins, sync_to_thread=False),
             "accounts": Provide(lambda: accounts, sync_to_thread=False),
             "access": Provide(lambda: access, sync_to_thread=False),
+            "streams": Provide(lambda: streams, sync_to_thread=False),
             "probe": Provide(lambda: probe, sync_to_thread=False),
         },
         middleware=[DefineMiddleware(BearerAuthentication, tokens=access), Negotiation],

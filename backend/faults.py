@@ -27,7 +27,7 @@ _BY_STATUS: Final = {
     413: errors.BodyTooLarge,
 }
 
-MOST_ERRORS: Final = 64
+_MOST_ERRORS: Final = 64
 _MOST_BYTES: Final = 8 * 1024
 
 _log = structlog.stdlib.get_logger("lodestar.faults")
@@ -46,7 +46,7 @@ class _Body(msgspec.Struct, omit_defaults=True):
 
 def body_of(problem: Problem, request_id: str) -> bytes:
     """The problem as JSON, at most 8 KiB: of very many field errors the first are named."""
-    errors = list(problem.errors[:MOST_ERRORS])
+    errors = list(problem.errors[:_MOST_ERRORS])
     while len(body := _body_of(problem, request_id, errors)) > _MOST_BYTES:
         errors = errors[: len(errors) // 2]
     return body

@@ -14,7 +14,7 @@ from queries._connection import Connection, Result, Row, StalePlan
 from queries._sharing import SharedReads
 from queries._statements import Asked, Cheap
 from queries.claim import CLAIM, Claim
-from queries.context import ENTER, Context
+from queries.context import BEGIN, BEGIN_SNAPSHOT, ENTER, IDLE, Context
 
 _TRIES: Final = 3
 _PAUSE_SECONDS: Final = 0.01
@@ -89,14 +89,21 @@ class Conn:
         return results[len(front)]
 
     @asynccontextmanager
-    async def transaction(self) -> "AsyncIterator[Transaction]":
+    async def transaction(
+        self, *, snapshot: bool = False, idle_seconds: float | None = None
+    ) -> "AsyncIterator[Transaction]":
         """Several statements that happen together or not at all; BEGIN and the identity travel as one.
 
+        With `snapshot` all of them see what was there at the beginning. The client of one that takes its time may be
+        silent for `idle_seconds`; otherwise PostgreSQL ends it after twice the time of a statement.
         Raises InFailedSqlTransaction at its end when a statement has failed and the caller went on all the same.
         """
         connection = await self._pool.getconn()
         try:
-            await connection.ask(("BEGIN", {}), *self._front())
+            patience = [] if idle_seconds is None else [(IDLE, {"milliseconds": round(idle_seconds * 1000)})]
+            # What is prepared on the way comes first in a message, and PostgreSQL takes no isolation level after that.
+            begin = BEGIN_SNAPSHOT if snapshot else BEGIN
+            await connection.ask((begin, {}), *self._front(), *patience, prepares=not snapshot)
             yield Transaction(connection)
             if (await connection.execute("COMMIT")).statusmessage != "COMMIT":
                 raise InFailedSqlTransaction

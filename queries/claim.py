@@ -10,8 +10,8 @@ SELECT claim(%(claim_route)s, %(claim_key)s, %(claim_digest)s, %(claim_answer)s,
 
 
 class Claim(Struct, frozen=True):
-    """`digest` is that of the body, None where it is yet to come; `answer` (JSON) is kept at once, if it is known already,
-    and for so many `seconds`.
+    """`digest` is that of the body, None where it is yet to come. `answer` (JSON) is kept for so many `seconds`, and at
+    once where it is known already.
     """
 
     route: str

@@ -53,6 +53,20 @@ async def page(conn: Door, before: UUID, limit: int) -> list[Item]:
     return await fetch_all(conn, Item, PAGE, before=before, limit=limit)
 
 
+OLDEST: Final = Cheap("""
+SELECT id, owner_id, title, description, created_at, updated_at
+FROM   items
+WHERE  id > %(after)s
+ORDER BY id
+LIMIT  %(limit)s
+""")
+
+
+async def oldest(conn: Door, after: UUID, limit: int) -> list[Item]:
+    """Oldest first, those made after the item `after`."""
+    return await fetch_all(conn, Item, OLDEST, after=after, limit=limit)
+
+
 ADD: Final = """
 INSERT INTO items (title, description)
 VALUES (%(title)s, %(description)s)

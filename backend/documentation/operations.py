@@ -39,6 +39,8 @@ def kinds_of(handler: HTTPRouteHandler) -> Iterator[Any]:
     yield from (_kind_of(field) for field in _parameters(handler).values())
     if handler.parsed_data_field is not None:
         yield shape_of(handler)
+    if "reads" in handler.opt:
+        yield handler.opt["line"]
     yield from (answer.kind for answer in _answers(handler).values() if answer.kind is not None)
 
 
@@ -58,6 +60,10 @@ def operation_of(handler: HTTPRouteHandler, schemas: Schemas) -> dict[str, Any]:
     }
     if handler.parsed_data_field is not None:
         found["requestBody"] = _request_body(handler, shape_of(handler), schemas)
+    elif reads := handler.opt.get("reads"):
+        example = to_builtins(example_of(handler.opt["line"]))
+        content = {"schema": schemas[handler.opt["line"]], "example": example}
+        found["requestBody"] = {"required": True, "content": {reads: content}}
     return found
 
 

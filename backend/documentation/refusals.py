@@ -20,6 +20,7 @@ _REQUEST_ID: Final = "0b5c9a52-3f0e-4d0f-8a3c-6d2f1b7e9c11"
 _EVERYWHERE: Final = (errors.NotAcceptable, errors.ValidationFailed, errors.InternalError)
 _WITH_TOKEN: Final = (errors.NotAuthenticated, errors.InvalidToken)
 _WITH_BODY: Final = (errors.MalformedJson, errors.BodyTimeout, errors.BodyTooLarge, errors.UnsupportedMediaType)
+_WITH_STREAM: Final = (errors.BadRequest, errors.BodyTimeout, errors.BodyTooLarge, errors.UnsupportedMediaType)
 _WITH_DATABASE: Final = (errors.Overloaded, errors.DatabaseUnavailable, errors.DeadlineExceeded)
 
 HEADERS: Final = {
@@ -57,6 +58,8 @@ def refusals_of(handler: HTTPRouteHandler) -> list[type[Problem]]:
         kinds += _WITH_TOKEN
     if handler.parsed_data_field is not None:
         kinds += _WITH_BODY
+    if handler.opt.get("reads"):
+        kinds += _WITH_STREAM
     if "conn" in handler.parsed_fn_signature.parameters:
         kinds += _WITH_DATABASE
     return sorted(dict.fromkeys(kinds), key=attrgetter("status_code", "code"))

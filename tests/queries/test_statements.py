@@ -147,11 +147,12 @@ def test_only_the_ground_floor_speaks_to_a_connection() -> None:
                 sent += [ast.unparse(one) for one in node.args]
     assert sorted(sent) == [
         "'COMMIT'",
-        "('BEGIN', {})",
+        "(begin, {})",
         "(statement, parameters)",
         "(statement, parameters)",
         "*asked",
         "*front",
+        "*patience",
         "*self._front()",
     ]
     assert "{" not in inspect.getsource(context).partition("class Context")[0]

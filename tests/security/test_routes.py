@@ -46,6 +46,8 @@ USER: Final = {
     "GET /v1/items",
     "POST /v1/items",
     "POST /v1/items/batch",
+    "POST /v1/items/import",
+    "GET /v1/items/export",
     "GET /v1/items/{item_id}",
     "PATCH /v1/items/{item_id}",
     "DELETE /v1/items/{item_id}",
