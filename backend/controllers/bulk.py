@@ -46,6 +46,7 @@ class BulkController(Controller):
 
     @post(
         "/import",
+        operation_id="bulk_import",
         status_code=200,
         raises=[IdempotencyKeyInUse, IdempotencyKeyReused],
         response_headers=[REPLAYED],
@@ -71,9 +72,10 @@ class BulkController(Controller):
 
     @get("/export", media_type=NDJSON, responses={200: ResponseSpec(Item, media_type=NDJSON)})
     async def export(self, conn: NamedDependency[Conn], streams: NamedDependency[Streams]) -> Stream:
-        """All of one's items, oldest first, an item a line (NDJSON), as they were when it began.
+        """Read all of one's items, oldest first: a stream of lines (NDJSON).
 
-        An answer that was cut off ends without its last chunk. Who reads nothing for half a minute gets no more.
+        They are as they were when it began. An answer that was cut off ends without its last chunk. Who reads nothing
+        for half a minute gets no more.
         """
         return Stream(
             streams.held(bulk.lines(conn)), headers={"Content-Disposition": 'attachment; filename="items.ndjson"'}
