@@ -1,6 +1,5 @@
 """Reads a body into its Struct, once; and when that fails, reads it again to name every bad field."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -8,17 +7,13 @@ import msgspec
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Empty
-from msgspec import NODEFAULT, Struct
-from msgspec.structs import FieldInfo, fields
 
-from backend.contracts.passwords import weaknesses
-from backend.contracts.text import NewPassword
-from backend.errors import BadRequest, BodyTooLarge, FieldError, MalformedJson, ValidationFailed
+from backend.answers import MSGPACK
+from backend.errors import BadRequest, BodyTooLarge, MalformedJson, MalformedMsgpack
+from backend.rereading import read_json_again, read_msgpack_again
 
-# Besides DecodeError: bytes that are no UTF-8, and a nesting that is deeper than the stack.
+# Besides DecodeError: text that is no UTF-8, and a nesting that is deeper than the stack.
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-_untyped: Final = msgspec.json.Decoder()
 
 
 class Body(Request[Any, Any, Any]):
@@ -43,71 +38,25 @@ class Body(Request[Any, Any, Any]):
         return self._body
 
     async def json(self) -> Any:
-        """Raises MalformedJson (400) and ValidationFailed (422, with every bad field)."""
+        """Also of a body in MessagePack: which of the two it is was decided before (see `backend.negotiation`).
+
+        Raises MalformedJson or MalformedMsgpack (400), and ValidationFailed (422, with every bad field).
+        """
         raw = await self.body()
-        decoder = _decoder(self.scope["route_handler"])
+        packed = self.scope["state"].get("body_type") == MSGPACK
+        decoder = _decoder(self.scope["route_handler"], packed)
         try:
-            return decoder.decode(raw)
-        except msgspec.ValidationError:
-            return _read_again(raw, decoder.type, self.app.state.settings.password_min_length)
+            try:
+                return decoder.decode(raw)
+            except msgspec.ValidationError:
+                read_again = read_msgpack_again if packed else read_json_again
+                return read_again(raw, decoder.type, self.app.state.settings.password_min_length)
         except _UNREADABLE:
-            raise MalformedJson from None
+            raise (MalformedMsgpack if packed else MalformedJson) from None
 
 
 @cache
-def _decoder(handler: HTTPRouteHandler) -> msgspec.json.Decoder[Any]:
+def _decoder(handler: HTTPRouteHandler, packed: bool) -> msgspec.json.Decoder[Any] | msgspec.msgpack.Decoder[Any]:
     field = handler.parsed_data_field
-    return msgspec.json.Decoder(field.annotation if field else Any)
-
-
-def _read_again(raw: bytes, shape: Any, password_min_length: int) -> Any:
-    """msgspec stops at the first bad field, and stumbles over one that is given twice and only at last as it should be.
-    So the body is read without a shape, and then converted: as a whole, and if that fails field by field."""
-    try:
-        value = _untyped.decode(raw)
-    except _UNREADABLE:
-        raise MalformedJson from None
-    try:
-        return msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
-        if not isinstance(value, dict) or not (isinstance(shape, type) and issubclass(shape, Struct)):
-            raise ValidationFailed(errors=[_error("", str(error))]) from None
-        raise ValidationFailed(errors=list(_errors_of(value, shape, password_min_length))) from None
-
-
-def _errors_of(value: dict[str, Any], shape: type[Struct], password_min_length: int) -> Iterator[FieldError]:
-    known = {field.encode_name: field for field in fields(shape)}
-    for name, field in known.items():
-        if name not in value:
-            if _required(field):
-                yield FieldError(code="missing", message="This field is required.", pointer=_pointer(name))
-            continue
-        try:
-            msgspec.convert(value[name], field.type)
-        except msgspec.ValidationError as error:
-            yield _error(_pointer(name), str(error))
-        else:
-            if field.type == NewPassword:
-                about = {key: text for key in ("email", "full_name") if isinstance(text := value.get(key), str)}
-                yield from weaknesses(value[name], _pointer(name), password_min_length, **about)
-    for name in value:
-        if name not in known:
-            yield FieldError(code="unknown_field", message="There is no such field.", pointer=_pointer(name))
-
-
-def _required(field: FieldInfo) -> bool:
-    return field.default is NODEFAULT and field.default_factory is NODEFAULT
-
-
-def _error(pointer: str, text: str) -> FieldError:
-    """msgspec says "Expected `str`, got `int` - at `$.path`"; the path becomes part of the pointer."""
-    message, _, path = text.partition(" - at `$")
-    code = "out_of_range" if ("length" in message or ">=" in message or "<=" in message) else "invalid"
-    if "matching regex" in message:
-        message = "Has characters that are not allowed here, or is not of the expected form."
-    return FieldError(code=code, message=message, pointer=pointer + path.rstrip("`").replace(".", "/"))
-
-
-def _pointer(name: str) -> str:
-    """RFC 6901: ~ and / are escaped. An unknown name comes from outside, so it is capped."""
-    return "/" + name[:100].replace("~", "~0").replace("/", "~1")
+    shape: Any = field.annotation if field else Any
+    return msgspec.msgpack.Decoder(shape) if packed else msgspec.json.Decoder(shape)
