@@ -8,16 +8,19 @@ from litestar import Request, Response
 from litestar.types import Receive, Scope, Send
 from litestar.utils import get_enum_string_value
 
-from backend.etags import etag, names
+from backend.etags import etag, named
 
 JSON: Final = "application/json"
+MSGPACK: Final = "application/vnd.msgpack"
 _encode: Final = msgspec.json.Encoder().encode
+_pack: Final = msgspec.msgpack.Encoder().encode
 
 
 class Answer[T](Response[T]):
     """A Struct, or bytes that are ready, with a status and headers of its own where the handler's do not do.
 
     With `version`, that of the row in it, it carries an ETag, and becomes a 304 where If-None-Match has that already.
+    What would be JSON, ready bytes too, is MessagePack for a caller who likes that better (see `backend.negotiation`).
 
     The response class of the application: what a handler returns as it is becomes one too. It sets no cookies, runs
     nothing in the background, and encodes only what msgspec encodes by itself.
@@ -55,16 +58,21 @@ class Answer[T](Response[T]):
     ) -> "Encoded":
         status = self.status_code or status_code or 200
         content = self.content
+        kind = get_enum_string_value(self.media_type or media_type or JSON)
+        packed = kind == JSON and request.scope["state"].get("answer_type") == MSGPACK
         given = _given(headers, self.headers)
         if self.version is not None:
-            given["etag"] = etag(self.version)
-            if status == 200 and request.scope["method"] == "GET" and _is_known(request, self.version):
-                status = 304
+            media = "msgpack" if packed else ""
+            given["etag"] = etag(self.version, media)
+            if status == 200 and request.scope["method"] == "GET" and (tag := _known(request, self.version, media)):
+                status, given["etag"] = 304, tag
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in given.items()]
         if status in (204, 304):
             return Encoded(status, encoded, b"")
-        body = content if isinstance(content, bytes) else _encode(content)
-        kind = get_enum_string_value(self.media_type or media_type or JSON)
+        if packed:
+            body, kind = _packed(content), MSGPACK
+        else:
+            body = content if isinstance(content, bytes) else _encode(content)
         encoded.append((b"content-type", kind.encode()))
         encoded.append((b"content-length", b"%d" % len(body)))
         return Encoded(status, encoded, body)
@@ -79,9 +87,18 @@ def _given(headers: Mapping[str, str] | None, own: Mapping[str, str]) -> dict[st
     return {name.lower(): value for name, value in (*(headers or {}).items(), *own.items())}
 
 
-def _is_known(request: Request[Any, Any, Any], version: int) -> bool:
+def _packed(content: Any) -> bytes:
+    # Times and ids are the strings that they are in JSON, so that a client reads either with the same types: by itself
+    # msgspec would write a time as an extension type, which JSON does not have.
+    ready = isinstance(content, bytes)
+    return _pack(msgspec.json.decode(content) if ready else msgspec.to_builtins(content, str_keys=True))
+
+
+def _known(request: Request[Any, Any, Any], version: int, media: str) -> str | None:
     given = [value for name, value in request.scope["headers"] if name == b"if-none-match"]
-    return bool(given) and names(b",".join(given).decode("latin-1"), version, "")
+    if not given:
+        return None
+    return named(b",".join(given).decode("latin-1"), version, media, request.scope["state"].get("coding", ""))
 
 
 class Encoded:

@@ -9,13 +9,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Empty
 from msgspec import Meta
 
-from backend.bad_fields import bad_fields, bounded, error_of
-from backend.errors import BadRequest, BodyTooLarge, MalformedJson, ValidationFailed
+from backend.answers import MSGPACK
+from backend.errors import BadRequest, BodyTooLarge, MalformedJson, MalformedMsgpack
+from backend.rereading import bounded, read_json_again, read_msgpack_again
 
-# Besides DecodeError: bytes that are no UTF-8, and a nesting that is deeper than the stack.
+# Besides DecodeError: text that is no UTF-8, and a nesting that is deeper than the stack.
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-_untyped: Final = msgspec.json.Decoder()
 
 
 class Body(Request[Any, Any, Any]):
@@ -40,20 +39,26 @@ class Body(Request[Any, Any, Any]):
         return self._body
 
     async def json(self) -> Any:
-        """Raises MalformedJson (400) and ValidationFailed (422, with every bad field)."""
+        """Also of a body in MessagePack: which of the two it is was decided before (see `backend.negotiation`).
+
+        Raises MalformedJson or MalformedMsgpack (400), and ValidationFailed (422, with every bad field).
+        """
         raw = await self.body()
-        decoder = _decoder(self.scope["route_handler"])
+        packed = self.scope["state"].get("body_type") == MSGPACK
+        decoder = _decoder(self.scope["route_handler"], packed)
         try:
-            return decoder.decode(raw)
-        except msgspec.ValidationError:
-            return _read_again(raw, decoder.type, self.app.state.settings.password_min_length)
+            try:
+                return decoder.decode(raw)
+            except msgspec.ValidationError:
+                read_again = read_msgpack_again if packed else read_json_again
+                return read_again(raw, decoder.type, self.app.state.settings.password_min_length)
         except _UNREADABLE:
-            raise MalformedJson from None
+            raise (MalformedMsgpack if packed else MalformedJson) from None
 
 
 @cache
-def _decoder(handler: HTTPRouteHandler) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(shape_of(handler))
+def _decoder(handler: HTTPRouteHandler, packed: bool) -> msgspec.json.Decoder[Any] | msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(shape_of(handler)) if packed else msgspec.json.Decoder(shape_of(handler))
 
 
 def shape_of(handler: HTTPRouteHandler) -> Any:
@@ -62,17 +67,3 @@ def shape_of(handler: HTTPRouteHandler) -> Any:
     if field is None:
         return Any
     return bounded(field.annotation, [mark for mark in field.metadata if isinstance(mark, Meta)])
-
-
-def _read_again(raw: bytes, shape: Any, password_min_length: int) -> Any:
-    """msgspec stops at the first bad field, and stumbles over one that is given twice and only at last as it should be.
-    So the body is read without a shape, and then converted: as a whole, and if that fails field by field."""
-    try:
-        value = _untyped.decode(raw)
-    except _UNREADABLE:
-        raise MalformedJson from None
-    try:
-        return msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
-        errors = bad_fields(value, shape, "", password_min_length)
-        raise ValidationFailed(errors=errors or [error_of("", str(error))]) from None

@@ -59,6 +59,14 @@ class MalformedJson(Problem):
     status_code, code, title, detail = 400, "malformed_json", "Malformed JSON", "The body is not valid JSON."
 
 
+class MalformedMsgpack(Problem):
+    """The body is not one whole value in MessagePack with its text in UTF-8, or is nested too deeply to be read.
+    Nothing was done."""
+
+    status_code, code, title = 400, "malformed_msgpack", "Malformed MessagePack"
+    detail = "The body is not valid MessagePack."
+
+
 class BadRequest(Problem):
     """The request could not be read as HTTP: a header or an address is not what it should be. Nothing was done."""
 

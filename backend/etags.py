@@ -14,6 +14,7 @@ IfMatch = Annotated[
     HeaderParameter(name="If-Match", description="ETags, or `*`: only in one of these states is anything done."),
 ]
 
+CODINGS: Final = ("br", "gzip")  # The content codings that there are, the one to prefer first.
 _TAG: Final = re.compile(r'\s*(W/)?"(?:(\d{1,18})((?:-[a-z]+){0,2})|[^"]*)"\s*')
 
 
@@ -33,11 +34,14 @@ def versions_of(if_match: str | None) -> list[int] | None:
     return [int(one[2]) for one in found if one and one[2] and not one[1]]
 
 
-def names(if_none_match: str, version: int, media: str) -> bool:
-    """Whether an If-None-Match header names this version in this media type, in any coding, compared weakly."""
+def named(if_none_match: str, version: int, media: str, coding: str) -> str | None:
+    """The tag by which an If-None-Match header names this version in this media type, compared weakly.
+
+    It may name it in any coding. Of several it is the tag of the coding that the answer would have, for a cache that
+    keeps more than one takes the tag of a 304 for the one to use.
+    """
     if if_none_match.strip() == "*":
-        return True
-    codings = ("", "-gzip", "-br")
-    wanted = {etag(version, media)[1:-1] + coding for coding in codings}
-    given = (one.strip().removeprefix("W/") for one in if_none_match.split(","))
-    return any(one[:1] == one[-1:] == '"' and one[1:-1] in wanted for one in given)
+        return etag(version, media)
+    given = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
+    tags = (etag(version, media, one) for one in (coding, "", *CODINGS))
+    return next((tag for tag in tags if tag in given), None)

@@ -8,9 +8,11 @@ or a dependency of a dependency, is served by the framework as ever.
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 from litestar import Request
+from litestar.datastructures import ResponseHeader
 from litestar.di import Provide
 from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
@@ -18,6 +20,8 @@ from litestar.params import ParameterKwarg, PathParameter
 from litestar.types import Empty
 from litestar.typing import FieldDefinition
 
+from backend.compression import EXCLUDED
+from backend.negotiation import offered
 from backend.parameters import header_of, names_of, query_of
 
 type Source = Callable[[Request[Any, Any, Any]], Any]
@@ -36,6 +40,16 @@ class Handler(HTTPRouteHandler):
     def create_kwargs_model(self, path_parameters: Any) -> Any:
         self._arguments = Arguments.of(self)
         return self._arguments or super().create_kwargs_model(path_parameters)
+
+    def resolve_response_headers(self) -> frozenset[ResponseHeader]:
+        """With what the answer is chosen by (RFC 9110, 12.5.5), unless a layer says more about that itself."""
+        said = super().resolve_response_headers()
+        if self.status_code == HTTPStatus.NO_CONTENT or any(one.name.lower() == "vary" for one in said):
+            return said
+        chosen_by = [] if len(offered(self)) == 1 else ["Accept"]
+        if not self.opt.get(EXCLUDED):
+            chosen_by.append("Accept-Encoding")
+        return said | {ResponseHeader(name="Vary", value=", ".join(chosen_by))} if chosen_by else said
 
 
 class Arguments:

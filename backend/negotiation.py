@@ -3,7 +3,8 @@
 A refusal here comes before anything has been read or written (the order of decisions is CONTRACT.md's).
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from backend.answers import JSON
+from backend.answers import JSON, MSGPACK
 from backend.errors import (
     BodyTooLarge,
     FieldError,
@@ -24,6 +25,8 @@ from backend.parameters import query_of
 
 _ACCEPT_CHARACTERS: Final = 1024  # What stands behind them is not read; a header may have 64 KiB.
 MERGE_PATCH: Final = "application/merge-patch+json"
+_BODIES: Final = frozenset({JSON, MSGPACK})
+_WEIGHT: Final = re.compile(r"0(\.\d*)?|1(\.0*)?")
 
 
 class Negotiation:
@@ -36,13 +39,17 @@ class Negotiation:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        negotiate(scope["route_handler"], scope["headers"])
+        state = scope["state"]
+        state["body_type"], state["answer_type"] = negotiate(scope["route_handler"], scope["headers"])
         await self._app(scope, receive, send)
 
 
-def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Raises UnsupportedMediaType (415), NotAcceptable (406) and BodyTooLarge (413)."""
-    content_type, accept, length = b"", [], b""
+def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
+    """The media types of the body (empty if none is taken) and of the answer.
+
+    Raises UnsupportedMediaType (415), NotAcceptable (406) and BodyTooLarge (413).
+    """
+    content_type, accept, length, given = b"", [], b"", ""
     reads = handler.opt.get("reads")  # The one type of a body that is read as it comes.
     takes_body = reads or handler.parsed_data_field is not None
     for name, value in headers:
@@ -57,52 +64,61 @@ def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]]) -> None:
                 raise UnsupportedMediaType
     if takes_body:
         given = content_type.partition(b";")[0].strip().lower().decode("latin-1")
-        if given != (reads or JSON) and not (given == MERGE_PATCH and handler.http_methods == {"PATCH"}):
+        merges = given == MERGE_PATCH and handler.http_methods == {"PATCH"}
+        if given not in ((reads,) if reads else _BODIES) and not merges:
             raise UnsupportedMediaType
-    if not _accepts(", ".join(accept)[:_ACCEPT_CHARACTERS] or "*/*", _offered(handler)):
+    chosen = _chosen(", ".join(accept)[:_ACCEPT_CHARACTERS] or "*/*", offered(handler))
+    if not chosen:
         raise NotAcceptable
     most = handler.resolve_request_max_body_size()
     if most and length.isdigit() and int(length[:20]) > most:
         raise BodyTooLarge
+    return given, chosen
 
 
 @cache
-def _offered(handler: HTTPRouteHandler) -> str:
-    return str(getattr(handler.media_type, "value", handler.media_type) or JSON).partition(";")[0]
+def offered(handler: HTTPRouteHandler) -> tuple[str, ...]:
+    """The media types that a handler answers with: whatever is JSON can be MessagePack."""
+    media_type = str(getattr(handler.media_type, "value", handler.media_type) or JSON).partition(";")[0]
+    return (JSON, MSGPACK) if media_type == JSON else (media_type,)
+
+
+def _chosen(accept: str, media_types: tuple[str, ...]) -> str:
+    """The one that weighs most, the first on a tie; empty if none is accepted."""
+    if accept in ("*/*", media_types[0]):
+        return media_types[0]
+    return _weighed(accept, media_types)
 
 
 @lru_cache(maxsize=256)  # Bounded, for the key comes from outside.
-def _ranges(accept: str) -> tuple[tuple[str, float], ...]:
-    """The media ranges of an Accept header with their weights (RFC 9110, 12.5.1)."""
-    found = []
-    for part in accept.split(","):
-        media, *parameters = (one.strip().lower() for one in part.split(";"))
+def _weighed(accept: str, media_types: tuple[str, ...]) -> str:
+    weights = weights_of(accept)
+    best = max(media_types, key=lambda one: _weight(weights, one))
+    return best if _weight(weights, best) > 0 else ""
+
+
+def _weight(weights: Mapping[str, float], media_type: str) -> float:
+    """That of the most specific range that fits."""
+    ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+    return next((weights[one] for one in ranges if one in weights), 0.0)
+
+
+def weights_of(header: str) -> dict[str, float]:
+    """What a header such as Accept lists, with the weights (RFC 9110, 12.4.2). One that is no weight is 0."""
+    found = {}
+    for part in header.split(","):
+        name, *parameters = (one.strip().lower() for one in part.split(";"))
         weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
-        try:
-            found.append((media, float(weight)))
-        except ValueError:
-            found.append((media, 0.0))
-    return tuple(found)
-
-
-def _accepts(accept: str, offered: str) -> bool:
-    """The most specific range that fits decides; a weight of 0 refuses."""
-    if accept in ("*/*", offered):
-        return True
-    ranges = dict(_ranges(accept))
-    kind = offered.partition("/")[0]
-    for media in (offered, f"{kind}/*", "*/*"):
-        if media in ranges:
-            return ranges[media] > 0
-    return False
+        found[name] = float(weight) if _WEIGHT.fullmatch(weight) else 0.0
+    return found
 
 
 async def before_handler(request: Request[Any, Any, Any]) -> Response[None] | None:
     """Runs before every handler. Answers OPTIONS, of which the framework names only the methods that it met first.
 
     Raises ValidationFailed (422) when a query parameter is unknown, repeated or not what it has to be, and names it as
-    it was sent, which the framework would not. It then names the bad fields of the body as well; if that is no JSON,
-    MalformedJson (400).
+    it was sent, which the framework would not. It then names the bad fields of the body as well; if that cannot be
+    parsed, MalformedJson or MalformedMsgpack (400).
     """
     if request.scope["method"] == "OPTIONS":
         return Response(None, status_code=204, headers={"Allow": _allowed(request)})

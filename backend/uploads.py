@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 from litestar import Request
 
-from backend.bad_fields import bad_fields
 from backend.errors import BadRequest, BodyTimeout, BodyTooLarge, FieldError, ValidationFailed
+from backend.rereading import bad_fields
 from backend.streams import STALL_SECONDS
 
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

@@ -50,6 +50,7 @@ class BulkController(Controller):
         status_code=200,
         raises=[IdempotencyKeyInUse, IdempotencyKeyReused],
         response_headers=[REPLAYED],
+        request_max_body_size=None,  # IMPORT_MAX_BYTES, counted as they come.
         opt={"reads": NDJSON, "line": NewItem},
     )
     async def fill(

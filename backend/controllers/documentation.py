@@ -7,6 +7,7 @@ from typing import Any, Final
 from litestar import MediaType, Request, Response, Router
 from litestar.handlers import HTTPRouteHandler
 
+from backend.answers import Answer
 from backend.handlers import get
 
 _ASSETS: Final = {
@@ -46,14 +47,14 @@ def documentation() -> Router:
 
 
 @get("/openapi.json", exclude_from_auth=True)
-async def _openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def _openapi(request: Request[Any, Any, Any]) -> Answer[bytes]:
     """Built, and what builds it imported, when it is first asked for; once for each application."""
     state = request.app.state
     if "openapi" not in state:
         from backend.documentation.document import openapi_json
 
         state.openapi = openapi_json(request.app.routes)
-    return Response(state.openapi)
+    return Answer(state.openapi)
 
 
 def _page(folder: str) -> HTTPRouteHandler:

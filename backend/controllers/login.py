@@ -23,6 +23,7 @@ class LoginController(Controller):
         "/login",
         operation_id="login",
         exclude_from_auth=True,
+        exclude_from_compression=True,
         status_code=200,
         raises=[InvalidCredentials, TooManyAttempts],
     )
@@ -43,6 +44,7 @@ class LoginController(Controller):
     @post(
         "/login/refresh",
         exclude_from_auth=True,
+        exclude_from_compression=True,
         status_code=200,
         raises=[InvalidRefreshToken, TooManyAttempts],
     )

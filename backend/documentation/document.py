@@ -22,10 +22,14 @@ _BEARER: Final = {
 }
 
 _DESCRIPTION: Final = """\
-Accounts, sessions and row-secured resources over JSON.
+Accounts, sessions and row-secured resources over JSON or MessagePack.
 
 **Tokens.** `POST /v1/login` gives an access token, which goes into `Authorization: Bearer ...`, and a refresh token
 for `POST /v1/login/refresh`, which is good for one exchange.
+
+**Representations.** What is JSON is MessagePack as well, `application/vnd.msgpack`: a body by its `Content-Type`, an
+answer where `Accept` likes it better. Values are the same in both; times and ids are strings. Larger answers are
+compressed with brotli or gzip where `Accept-Encoding` has them, but never those with tokens.
 
 **Refusals** are `application/problem+json` (RFC 9457) whatever `Accept` says. Their `code` is stable, and their `type`
 is the address of a page about it. Each route lists those that it can give. Besides them, an address that there is not

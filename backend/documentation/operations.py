@@ -14,7 +14,7 @@ from litestar.typing import FieldDefinition
 from litestar.utils import get_enum_string_value
 from msgspec import Meta, to_builtins
 
-from backend.answers import JSON
+from backend.answers import JSON, MSGPACK
 from backend.body import shape_of
 from backend.contracts.pages import Page
 from backend.documentation.examples import example_of
@@ -102,7 +102,7 @@ def _kind_of(field: FieldDefinition) -> Any:
 
 def _request_body(handler: HTTPRouteHandler, kind: Any, schemas: Schemas) -> dict[str, Any]:
     content = {"schema": schemas[kind], "example": to_builtins(example_of(kind))}
-    types = (JSON, MERGE_PATCH) if handler.http_methods == {"PATCH"} else (JSON,)
+    types = (JSON, MSGPACK, MERGE_PATCH) if handler.http_methods == {"PATCH"} else (JSON, MSGPACK)
     return {"required": True, "content": dict.fromkeys(types, content)}
 
 
@@ -130,7 +130,9 @@ def _response(handler: HTTPRouteHandler, status: int, answer: Answer, schemas: S
         content = {"schema": schemas[answer.kind]}
         if answer.example is not None:
             content["example"] = to_builtins(answer.example)
-        found["content"] = {answer.media_type: content}
+        found["content"] = dict.fromkeys(
+            (JSON, MSGPACK) if answer.media_type == JSON else (answer.media_type,), content
+        )
     return found
 
 

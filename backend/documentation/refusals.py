@@ -19,7 +19,13 @@ _REQUEST_ID: Final = "0b5c9a52-3f0e-4d0f-8a3c-6d2f1b7e9c11"
 
 _EVERYWHERE: Final = (errors.NotAcceptable, errors.ValidationFailed, errors.InternalError)
 _WITH_TOKEN: Final = (errors.NotAuthenticated, errors.InvalidToken)
-_WITH_BODY: Final = (errors.MalformedJson, errors.BodyTimeout, errors.BodyTooLarge, errors.UnsupportedMediaType)
+_WITH_BODY: Final = (
+    errors.MalformedJson,
+    errors.MalformedMsgpack,
+    errors.BodyTimeout,
+    errors.BodyTooLarge,
+    errors.UnsupportedMediaType,
+)
 _WITH_STREAM: Final = (errors.BadRequest, errors.BodyTimeout, errors.BodyTooLarge, errors.UnsupportedMediaType)
 _WITH_DATABASE: Final = (errors.Overloaded, errors.DatabaseUnavailable, errors.DeadlineExceeded)
 

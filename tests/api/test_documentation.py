@@ -23,6 +23,7 @@ from tests.documented import whole_document
 from tests.routes import Route, routes_of
 
 PROBLEM: Final = "application/problem+json"
+REPRESENTATIONS: Final = {"application/json", "application/vnd.msgpack"}
 UNDOCUMENTED: Final = {
     "GET /openapi.json",
     "GET /docs",
@@ -86,7 +87,7 @@ async def test_every_body_has_an_example_that_the_application_would_take(operati
         assert text["requestBody"]["required"]
         contents = text["requestBody"]["content"]
         merges = {"application/merge-patch+json"} if route.method == "PATCH" else set()
-        assert contents.keys() == {"application/json"} | merges, route.name
+        assert contents.keys() == REPRESENTATIONS | merges, route.name
         for content in contents.values():
             convert(content["example"], route.handler.parsed_data_field.annotation)
 
@@ -95,7 +96,7 @@ async def test_every_answer_has_an_example_of_its_type(operations: list[Operatio
     for operation in operations:
         kinds = [kind for kind in kinds_of(operation.route.handler) if kind is not str]
         for status, media_type, content in operation.contents:
-            if media_type == MediaType.JSON:
+            if media_type in REPRESENTATIONS:
                 assert any(_fits(content["example"], kind) for kind in kinds), f"{operation.route.name} {status}"
             elif media_type == MediaType.HTML:
                 assert "</html>" in content["example"]
@@ -107,6 +108,13 @@ def _fits(example: Any, kind: Any) -> bool:
         return bool(msgspec.to_builtins(convert(example, kind)) == example)
     except msgspec.ValidationError:
         return False
+
+
+async def test_every_answer_in_json_is_there_in_messagepack_as_well(operations: list[Operation]) -> None:
+    for route, text in operations:
+        for answer in text["responses"].values():
+            found = answer.get("content", {}).keys() & REPRESENTATIONS
+            assert found in (set(), REPRESENTATIONS), route.name
 
 
 async def test_an_answer_without_content_has_none(operations: list[Operation]) -> None:
@@ -143,7 +151,8 @@ async def test_what_stands_before_a_handler_is_documented_where_it_stands(operat
 
     with_body = {f"{route.method} {route.path}" for route, text in operations if "requestBody" in text}
     assert having("body_timeout", "body_too_large", "unsupported_media_type") == with_body
-    assert having("malformed_json") == with_body - {"POST /v1/items/import"}  # There it is the matter of a line.
+    # Where a body is read line by line that is the matter of a line.
+    assert having("malformed_json", "malformed_msgpack") == with_body - {"POST /v1/items/import"}
     assert having("not_authenticated", "invalid_token") == {
         f"{route.method} {route.path}" for route, text in operations if text["security"]
     }

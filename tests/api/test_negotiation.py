@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from litestar import Litestar
+from litestar.utils import get_enum_string_value
 
 from tests.api.shapes import refused
 from tests.people import Person
+from tests.routes import routes_of
 
 ITEM = b'{"title":"A lens"}'
 JSON = {"content-type": "application/json"}
@@ -25,7 +28,7 @@ async def count(client: httpx.AsyncClient, person: Person) -> int:
         "text/plain",
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=x",
-        "application/vnd.msgpack",
+        "application/msgpack",
         "application/merge-patch+json",
         "application/jsonp",
         "application/problem+json",
@@ -61,10 +64,12 @@ async def test_a_type_is_read_in_any_case_and_with_parameters(
     "accept",
     [
         "text/html",
-        "application/vnd.msgpack",
+        "application/msgpack",
         "application/problem+json",
         "application/json;q=0",
-        "application/json;q=0, */*",
+        "application/json;q=1.5",
+        "application/json;q=nan",
+        "application/json;q=0, application/vnd.msgpack;q=0, */*",
         "application/*;q=0.0, */*;q=1",
         "*/*;q=0",
         "text/*",
@@ -91,11 +96,41 @@ async def test_an_answer_that_is_not_accepted_is_406_and_nothing_is_written(
         "application/json;charset=utf-8",
         "text/*;q=0, application/json;q=0.001",
         "*/*;q=0, application/json",
+        "application/vnd.msgpack, application/json",
+        "application/vnd.msgpack;q=0.5, application/json;q=0.50",
+        "application/vnd.msgpack;q=0.4, application/*;q=0.5",
+        "application/vnd.msgpack;q=0, */*",
     ],
 )
 async def test_any_way_of_accepting_json_will_do(client: httpx.AsyncClient, someone: Person, accept: str) -> None:
     answer = await client.get("/v1/users/me", headers=someone | {"accept": accept})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/vnd.msgpack",
+        "Application/VND.msgpack ; q=0.1",
+        "application/json;q=0.8, application/vnd.msgpack;q=0.9",
+        "application/json;q=0.8, application/*;q=0.9",
+        "application/json;q=0, */*",
+        "text/html, application/vnd.msgpack;q=0.001",
+    ],
+)
+async def test_messagepack_is_answered_where_it_weighs_more(
+    client: httpx.AsyncClient, someone: Person, accept: str
+) -> None:
+    answer = await client.get("/v1/users/me", headers=someone | {"accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/vnd.msgpack")
+
+
+async def test_a_page_or_a_style_sheet_is_no_messagepack(client: httpx.AsyncClient, app: Litestar) -> None:
+    others = [route for route in routes_of(app) if "text/" in get_enum_string_value(route.handler.media_type)]
+    assert len(others) > 4
+    for route in others:
+        answer = await client.get(route.address, headers={"accept": "application/vnd.msgpack"})
+        refused(answer, 406, "not_acceptable")
 
 
 async def test_several_accept_headers_are_one_list(client: httpx.AsyncClient, someone: Person) -> None:

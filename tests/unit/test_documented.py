@@ -20,7 +20,7 @@ class Seeded(Struct):
     headers: dict[str, str] = {}
 
 
-ID: Final = {"x-request-id": "0b5c9a52-3f0e-4d0f-8a3c-6d2f1b7e9c11"}
+ID: Final = {"x-request-id": "0b5c9a52-3f0e-4d0f-8a3c-6d2f1b7e9c11", "vary": "Accept, Accept-Encoding"}
 AS_PROBLEM: Final = ID | {"content-type": PROBLEM}
 
 
@@ -28,7 +28,8 @@ AS_PROBLEM: Final = ID | {"content-type": PROBLEM}
     "answer",
     [
         Seeded("/health/live", 418, {}, ID),
-        Seeded("/health/live", 200, {}, {"x-request-id": "1", "content-type": "text/plain"}),
+        Seeded("/health/live", 200, {}, ID | {"content-type": "text/plain"}),
+        Seeded("/problems", 200, {}, ID | {"content-type": "application/vnd.msgpack"}),
         Seeded("/health/live", 200, {}),
         Seeded("/health/live", 200, {}, ID | {"location": "/"}),
         Seeded("/health/live", 500, {"code": "overloaded"}, AS_PROBLEM),
@@ -40,6 +41,12 @@ async def test_an_answer_that_is_not_documented_is_noticed(answer: Seeded) -> No
     response = httpx.Response(answer.status, json=answer.body, headers=answer.headers)
     with pytest.raises(AssertionError):
         assert_documented(whole_document(), "GET", answer.template, response)
+
+
+async def test_an_answer_that_is_documented_passes() -> None:
+    for media_type in ("application/json", "application/vnd.msgpack"):
+        response = httpx.Response(200, content=b"", headers=ID | {"content-type": media_type})
+        assert_documented(whole_document(), "GET", "/health/live", response)
 
 
 async def test_an_address_belongs_to_the_route_that_answers_it() -> None:
