@@ -1,8 +1,25 @@
 """What comes in for items."""
 
+from typing import Annotated, Literal
+
+from litestar.params import QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
-from backend.contracts.text import Description, Title
+from backend.contracts.text import NO_NUL, Description, Title
+
+Order = Annotated[
+    Literal["created_at", "-created_at", "title", "-title"],
+    QueryParameter(description="What the list is ordered by; with `-` the other way round, as newest first."),
+]
+Search = Annotated[
+    str | None,
+    QueryParameter(
+        min_length=1,
+        max_length=200,
+        pattern=NO_NUL,
+        description="Only those that have this in their titles, in capitals or not. No character is a wildcard.",
+    ),
+]
 
 
 class NewItem(Struct, forbid_unknown_fields=True, frozen=True):
