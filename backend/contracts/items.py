@@ -1,11 +1,26 @@
 """What comes in for items."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
+from litestar.params import QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from backend.contracts.text import Description, Title
+from backend.contracts.text import NO_NUL, Description, Title
 from queries.items import Item
+
+Order = Annotated[
+    Literal["created_at", "-created_at", "title", "-title"],
+    QueryParameter(description="What the list is ordered by; with `-` the other way round, as newest first."),
+]
+Search = Annotated[
+    str | None,
+    QueryParameter(
+        min_length=1,
+        max_length=200,
+        pattern=NO_NUL,
+        description="Only those that have this in their titles, in capitals or not. No character is a wildcard.",
+    ),
+]
 
 
 class NewItem(Struct, forbid_unknown_fields=True, frozen=True):

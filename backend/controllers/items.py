@@ -11,14 +11,15 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
 
 from backend.answers import Answer
-from backend.contracts.items import ItemPatch, NewItem
-from backend.contracts.pages import Cursor, Limit, Page, before, page_of
+from backend.contracts.items import ItemPatch, NewItem, Order, Search
+from backend.contracts.pages import Cursor, Limit, Page
 from backend.controllers.found import found, in_state
 from backend.errors import IdempotencyKeyInUse, IdempotencyKeyReused, InvalidCursor, NotFound, PreconditionFailed
 from backend.etags import IfMatch, versions_of
 from backend.handlers import delete, get, patch, post
 from backend.idempotency import REPLAYED, IdempotencyKey, claim_of, replayed
 from backend.services import items as services
+from backend.services.item_lists import page_of_items
 from queries import items
 from queries._fetch import Conn
 from queries.items import Item
@@ -35,9 +36,20 @@ class ItemController(Controller):
     response_headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept, Accept-Encoding"}
 
     @get("/", raises=[InvalidCursor])
-    async def page(self, conn: NamedDependency[Conn], limit: Limit = 20, cursor: Cursor = None) -> Answer[Page[Item]]:
-        """List one's items, newest first."""
-        return page_of(await items.page(conn, before(cursor, PATH), limit + 1), limit, PATH)
+    async def page(
+        self,
+        conn: NamedDependency[Conn],
+        limit: Limit = 20,
+        cursor: Cursor = None,
+        order: Order = "-created_at",
+        q: Search = None,
+    ) -> Answer[Page[Item]]:
+        """List one's items, newest first unless another order is asked for.
+
+        With `q` only those that have it in their titles. An item that gets another title during a walk by title may
+        be missed by it, or met twice.
+        """
+        return await page_of_items(conn, PATH, limit=limit, cursor=cursor, order=order, q=q)
 
     @post("/", raises=[IdempotencyKeyInUse, IdempotencyKeyReused], response_headers=[LOCATION, ETAG, REPLAYED])
     async def add(

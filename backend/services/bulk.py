@@ -13,7 +13,7 @@ import psycopg
 from backend.contracts.items import Imported, NewItem
 from backend.errors import IdempotencyKeyReused
 from backend.services.idempotency import Outcome, is_answered, kept_for
-from queries import idempotency_keys, items
+from queries import idempotency_keys, item_batches, item_lists
 from queries._fetch import Conn, Transaction
 from queries.claim import Claim
 from queries.items import Item
@@ -75,7 +75,7 @@ async def _fill(transaction: Transaction, chunks: AsyncIterator[Sequence[NewItem
             if under_way:
                 created += await under_way
             titles, descriptions = [one.title for one in chunk], [one.description for one in chunk]
-            under_way = asyncio.create_task(items.fill(transaction, titles, descriptions))
+            under_way = asyncio.create_task(item_batches.fill(transaction, titles, descriptions))
         return created + (await under_way if under_way else 0)
     finally:
         await _end(under_way)
@@ -85,7 +85,7 @@ async def lines(conn: Conn) -> AsyncIterator[bytes]:
     """All of one's items as they are at this moment, oldest first, as NDJSON; the next are read while some are sent."""
     encode = msgspec.json.Encoder().encode_lines
     async with conn.transaction(snapshot=True, idle_seconds=_IDLE_SECONDS) as transaction:
-        ahead = asyncio.create_task(items.oldest(transaction, _BELOW_ALL, _MOST_ROWS))
+        ahead = asyncio.create_task(item_lists.oldest(transaction, _BELOW_ALL, _MOST_ROWS))
         try:
             while found := await ahead:
                 ahead = asyncio.create_task(_after(transaction, found))
@@ -97,7 +97,7 @@ async def lines(conn: Conn) -> AsyncIterator[bytes]:
 async def _after(transaction: Transaction, found: Sequence[Item]) -> list[Item]:
     if len(found) < _MOST_ROWS:
         return []
-    return await items.oldest(transaction, found[-1].id, _MOST_ROWS)
+    return await item_lists.oldest(transaction, found[-1].id, _MOST_ROWS)
 
 
 async def _end[T](task: asyncio.Task[T] | None) -> None:

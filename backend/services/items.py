@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from backend.contracts.items import Batch, NewItem
 from backend.services.idempotency import Outcome, once
-from queries import items
+from queries import item_batches, items
 from queries._fetch import Conn
 from queries.claim import Claim
 from queries.items import Item
@@ -30,7 +30,7 @@ async def add_many(conn: Conn, new: Sequence[NewItem], claim: Claim | None) -> O
     """All or none. With a claim perhaps only the number of those that an earlier request has kept."""
 
     async def write(door: Conn) -> Batch:
-        added = await items.add_many(door, (one.title for one in new), (one.description for one in new))
+        added = await item_batches.add_many(door, (one.title for one in new), (one.description for one in new))
         return Batch(len(added), added)
 
     if claim is None:

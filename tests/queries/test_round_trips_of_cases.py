@@ -75,6 +75,16 @@ async def test_a_foreign_item_costs_what_a_missing_one_costs(wired: Wired, ada: 
             assert await wired.cost(method, f"/v1/items/{whose}", json=body, headers=bob) == (404, 1)
 
 
+@pytest.mark.parametrize("order", ["created_at", "-created_at", "title", "-title"])
+async def test_a_list_costs_one_in_any_order_and_a_search_too(wired: Wired, ada: Person, order: str) -> None:
+    for title in ("A lens", "A lens"):
+        await wired.client.post("/v1/items", json={"title": title}, headers=ada)
+    for asked in ({"order": order}, {"order": order, "q": "lens"}, {"order": order, "q": "l", "limit": 1}):
+        assert await wired.cost("GET", "/v1/items", params=asked, headers=ada) == (200, 1)
+    assert await wired.cost("GET", "/v1/items", params={"order": order, "cursor": "x"}, headers=ada) == (400, 1)
+    assert await wired.cost("GET", "/v1/items", params={"order": order, "q": ""}, headers=ada) == (422, 1)
+
+
 async def test_who_is_no_administrator_learns_it_for_one(wired: Wired, ada: Person) -> None:
     assert await wired.cost("GET", "/v1/users", headers=ada) == (403, 1)
 

@@ -1,6 +1,7 @@
 """Nobody sees or changes what is somebody else's: asked of the statements themselves, below the routes."""
 
 from collections.abc import AsyncIterator, Callable
+from itertools import product
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -10,9 +11,9 @@ from litestar import Litestar, get
 from litestar.di import NamedDependency
 from msgspec.structs import replace
 
-from backend.contracts.pages import NEWEST
+from backend.contracts.pages import NEWEST, OLDEST
 from backend.settings import Settings
-from queries import items, sessions, users
+from queries import item_lists, items, sessions, users
 from queries._fetch import Conn, execute
 from queries.context import Context
 from queries.items import Item
@@ -63,6 +64,33 @@ async def test_no_condition_finds_a_foreign_row(his: Conn, item: Item) -> None:
         assert await execute(his, f"SELECT FROM items WHERE {condition}") == 0
         assert await execute(his, f"UPDATE items SET title = 'Mine' WHERE {condition}") == 0
         assert await execute(his, f"DELETE FROM items WHERE {condition}") == 0
+
+
+SEARCHES: Final = {
+    "-created_at": NEWEST,
+    "created_at": OLDEST,
+    "-title": NEWEST,
+    "title": OLDEST,
+}
+SEARCH: Final = "SELECT FROM gate.search_items(%(sought)s, %(order)s, %(title)s, %(item_id)s, %(limit)s)"
+
+
+@pytest.mark.parametrize("order", SEARCHES)
+async def test_a_search_never_finds_a_foreign_item(
+    order: str, app: Litestar, hers: Conn, his: Conn, as_ada: Context, as_bob: Context
+) -> None:
+    """Neither through its statement nor when its function, which sees everybody's, is called by hand."""
+    for _ in range(3):
+        await items.add(hers, "A lens", None)
+    nobody = Conn(app.state.pool, replace(as_bob, user_id=None, session_id=None))
+    for sought, limit in product(("lens", "A lens", "a", "%", "", "_"), (1, 3, 100)):
+        for title in (None, "", "A lens", "zzz"):
+            place = {"title": title, "item_id": SEARCHES[order]}
+            assert await item_lists.search(his, sought, order, **place, limit=limit) == []
+            for door in (his, nobody):
+                assert await execute(door, SEARCH, sought=sought, order=order, **place, limit=limit) == 0
+    hits = await item_lists.search(hers, "lens", order, None if order == "-title" else "", SEARCHES[order], 100)
+    assert [hit.owner_id for hit in hits] == [as_ada.user_id] * 3
 
 
 async def test_an_item_is_made_for_nobody_else(his: Conn, item: Item) -> None:
