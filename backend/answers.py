@@ -55,7 +55,7 @@ class Answer[T](Response[T]):
     ) -> "Encoded":
         status = self.status_code or status_code or 200
         content = self.content
-        given = {name.lower(): value for name, value in (*(headers or {}).items(), *self.headers.items())}
+        given = _given(headers, self.headers)
         if self.version is not None:
             given["etag"] = etag(self.version)
             if status == 200 and request.scope["method"] == "GET" and _is_known(request, self.version):
@@ -68,6 +68,15 @@ class Answer[T](Response[T]):
         encoded.append((b"content-type", kind.encode()))
         encoded.append((b"content-length", b"%d" % len(body)))
         return Encoded(status, encoded, body)
+
+
+def head_of(headers: Mapping[str, str] | None, own: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """The handler's headers and an answer's own, which come first, as ASGI wants them."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in _given(headers, own).items()]
+
+
+def _given(headers: Mapping[str, str] | None, own: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in (*(headers or {}).items(), *own.items())}
 
 
 def _is_known(request: Request[Any, Any, Any], version: int) -> bool:

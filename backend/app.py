@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from backend.answers import Answer
 from backend.body import Body
 from backend.controllers.administration import AdministrationController
+from backend.controllers.bulk import BulkController
 from backend.controllers.documentation import documentation
 from backend.controllers.health import HealthController
 from backend.controllers.items import ItemController
@@ -26,7 +27,6 @@ from backend.database.context import Doors
 from backend.database.pool import create_pool
 from backend.database.probe import Probe
 from backend.edge import Edge
-from backend.etags import wanted_versions
 from backend.faults import EXCEPTION_HANDLERS
 from backend.logs import configure_logs
 from backend.negotiation import Negotiation, before_handler
@@ -38,6 +38,7 @@ from backend.services.accounts import Accounts
 from backend.services.logins import Logins
 from backend.services.origins import Origin, Origins
 from backend.settings import Settings
+from backend.streams import Streams
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -46,6 +47,7 @@ V1 = [
     AdministrationController,
     LoginController,
     SessionController,
+    BulkController,
     ItemController,
 ]
 
@@ -60,7 +62,7 @@ def create_app(settings: Settings) -> Litestar:
     pool, probe = create_pool(settings), Probe(settings)
     passwords, access = Passwords(settings), AccessTokens(settings)
     doors = Doors(pool, settings)
-    origins = Origins(settings)
+    origins, streams = Origins(settings), Streams(max(1, settings.pool_max_size // 4))
     logins, accounts = Logins(settings, passwords, access), Accounts(settings, passwords)
 
     def origin_of(request: Request[Any, Any, Any]) -> Origin:
@@ -82,11 +84,11 @@ def create_app(settings: Settings) -> Litestar:
         route_handlers=[*api(), documentation()] if settings.docs else api(),
         dependencies={
             "conn": Provide(doors.provide, sync_to_thread=False),
-            "versions": Provide(wanted_versions, sync_to_thread=False),
             "origin": Provide(origin_of, sync_to_thread=False),
             "logins": Provide(lambda: logins, sync_to_thread=False),
             "accounts": Provide(lambda: accounts, sync_to_thread=False),
             "access": Provide(lambda: access, sync_to_thread=False),
+            "streams": Provide(lambda: streams, sync_to_thread=False),
             "probe": Provide(lambda: probe, sync_to_thread=False),
         },
         middleware=[DefineMiddleware(BearerAuthentication, tokens=access), Negotiation],

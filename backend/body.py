@@ -1,6 +1,5 @@
 """Reads a body into its Struct, once; and when that fails, reads it again to name every bad field."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -8,12 +7,10 @@ import msgspec
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Empty
-from msgspec import NODEFAULT, Struct
-from msgspec.structs import FieldInfo, fields
+from msgspec import Meta
 
-from backend.contracts.passwords import weaknesses
-from backend.contracts.text import NewPassword
-from backend.errors import BadRequest, BodyTooLarge, FieldError, MalformedJson, ValidationFailed
+from backend.bad_fields import bad_fields, bounded, error_of
+from backend.errors import BadRequest, BodyTooLarge, MalformedJson, ValidationFailed
 
 # Besides DecodeError: bytes that are no UTF-8, and a nesting that is deeper than the stack.
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -56,8 +53,15 @@ class Body(Request[Any, Any, Any]):
 
 @cache
 def _decoder(handler: HTTPRouteHandler) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape_of(handler))
+
+
+def shape_of(handler: HTTPRouteHandler) -> Any:
+    """The type of its body, with the bounds that are marked on it; Any for a handler that takes none."""
     field = handler.parsed_data_field
-    return msgspec.json.Decoder(field.annotation if field else Any)
+    if field is None:
+        return Any
+    return bounded(field.annotation, [mark for mark in field.metadata if isinstance(mark, Meta)])
 
 
 def _read_again(raw: bytes, shape: Any, password_min_length: int) -> Any:
@@ -70,44 +74,5 @@ def _read_again(raw: bytes, shape: Any, password_min_length: int) -> Any:
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        if not isinstance(value, dict) or not (isinstance(shape, type) and issubclass(shape, Struct)):
-            raise ValidationFailed(errors=[_error("", str(error))]) from None
-        raise ValidationFailed(errors=list(_errors_of(value, shape, password_min_length))) from None
-
-
-def _errors_of(value: dict[str, Any], shape: type[Struct], password_min_length: int) -> Iterator[FieldError]:
-    known = {field.encode_name: field for field in fields(shape)}
-    for name, field in known.items():
-        if name not in value:
-            if _required(field):
-                yield FieldError(code="missing", message="This field is required.", pointer=_pointer(name))
-            continue
-        try:
-            msgspec.convert(value[name], field.type)
-        except msgspec.ValidationError as error:
-            yield _error(_pointer(name), str(error))
-        else:
-            if field.type == NewPassword:
-                about = {key: text for key in ("email", "full_name") if isinstance(text := value.get(key), str)}
-                yield from weaknesses(value[name], _pointer(name), password_min_length, **about)
-    for name in value:
-        if name not in known:
-            yield FieldError(code="unknown_field", message="There is no such field.", pointer=_pointer(name))
-
-
-def _required(field: FieldInfo) -> bool:
-    return field.default is NODEFAULT and field.default_factory is NODEFAULT
-
-
-def _error(pointer: str, text: str) -> FieldError:
-    """msgspec says "Expected `str`, got `int` - at `$.path`"; the path becomes part of the pointer."""
-    message, _, path = text.partition(" - at `$")
-    code = "out_of_range" if ("length" in message or ">=" in message or "<=" in message) else "invalid"
-    if "matching regex" in message:
-        message = "Has characters that are not allowed here, or is not of the expected form."
-    return FieldError(code=code, message=message, pointer=pointer + path.rstrip("`").replace(".", "/"))
-
-
-def _pointer(name: str) -> str:
-    """RFC 6901: ~ and / are escaped. An unknown name comes from outside, so it is capped."""
-    return "/" + name[:100].replace("~", "~0").replace("/", "~1")
+        errors = bad_fields(value, shape, "", password_min_length)
+        raise ValidationFailed(errors=errors or [error_of("", str(error))]) from None

@@ -71,19 +71,19 @@ class Edge:
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started, method = perf_counter(), scope["method"]
         request_id = _request_id(scope["headers"])
-        scope["state"] = {"request_id": request_id}
+        state: dict[str, Any] = {"request_id": request_id}
+        scope["state"] = state
         admission = None if scope["path"].startswith(_HEALTH) else self._admission
         if admission and self._is_too_much(admission, scope):
             await _turn_away(request_id, send, method)
             if self._logs:
                 self._note(scope, method, Overloaded.status_code, started)
             return
-        exchange = _Exchange(request_id, receive, send, method)
+        state["exchange"] = exchange = _Exchange(request_id, receive, send, method, self._deadlines)
         REQUEST_ID.set(request_id)
         if method == "HEAD":
             scope["method"] = "GET"
-        expire = exchange.expire
-        self._deadlines.add(expire)
+        self._deadlines.add(exchange.expire)
         admitted = False
         try:
             admitted = admission is not None and await admission.enter()
@@ -103,7 +103,7 @@ class Edge:
         finally:
             if admission and admitted:
                 admission.leave()
-            self._deadlines.remove(expire)
+            exchange.lift_deadline()
             if exchange.expired:
                 exchange.task.uncancel()
             if exchange.late:
@@ -136,25 +136,27 @@ class _Exchange:
     """One request and its answer, as both pass by; `status` is 0 until the answer has begun."""
 
     __slots__ = (
-        "_head",
+        "_deadlines",
         "_receive",
         "_send",
         "_waits_for_body",
         "expired",
+        "head",
         "late",
         "request_id",
         "status",
         "task",
     )
 
-    def __init__(self, request_id: str, receive: Receive, send: Send, method: str) -> None:
+    def __init__(self, request_id: str, receive: Receive, send: Send, method: str, deadlines: Deadlines) -> None:
         self.request_id = request_id
         self.task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # A coroutine runs in one.
         self.status = 0
         self.expired = False
         self.late: asyncio.Task[None] | None = None
         self._receive, self._send = receive, send
-        self._head = method == "HEAD"
+        self.head = method == "HEAD"
+        self._deadlines = deadlines
         self._waits_for_body = False
 
     async def reply(self, message: Message) -> None:
@@ -166,7 +168,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = _completed(message["headers"], self.request_id)
-        elif self._head and message["type"] == "http.response.body":
+        elif self.head and message["type"] == "http.response.body":
             message["body"] = b""
         await self._send(message)
 
@@ -177,6 +179,10 @@ class _Exchange:
             message = await self._receive()
         self._waits_for_body = False
         return message
+
+    def lift_deadline(self) -> None:
+        """The request is over, or may take its time."""
+        self._deadlines.remove(self.expire)
 
     def expire(self) -> None:
         """Answers at once: a driver that waits for a silent server takes its time to be cancelled."""

@@ -181,6 +181,14 @@ class EmailTaken(Problem):
     detail = "There is already an account with that address."
 
 
+class IdempotencyKeyInUse(Problem):
+    """A request with the same Idempotency-Key is being worked on. Come back after Retry-After for its answer."""
+
+    status_code, code, title = 409, "idempotency_key_in_use", "Idempotency key in use"
+    detail = "A request with this Idempotency-Key is still running."
+    retry_after = 1
+
+
 class LastAdmin(Problem):
     """Nobody would be left who can administer. Make somebody else an administrator first."""
 
@@ -213,6 +221,13 @@ class ValidationFailed(Problem):
 
     status_code, code, title = 422, "validation_failed", "Validation failed"
     detail = "Some values are not as they should be."
+
+
+class IdempotencyKeyReused(Problem):
+    """The Idempotency-Key belongs to another request: one to the same route, with another body. Nothing was done."""
+
+    status_code, code, title = 422, "idempotency_key_reused", "Idempotency key reused"
+    detail = "This Idempotency-Key was used with another body."
 
 
 class WrongPassword(Problem):
@@ -266,6 +281,8 @@ BY_CONSTRAINT: Final[Mapping[str, type[Problem]]] = {
     "not_admin": NotAdmin,
     "user_not_found": NotFound,
     "session_ended": InvalidToken,
+    "idempotency_key_in_use": IdempotencyKeyInUse,
+    "idempotency_key_reused": IdempotencyKeyReused,
 }
 
 # Then the SQLSTATE, whole or by its class (the first two characters). What is in neither table is a fault of ours.

@@ -5,11 +5,14 @@ A tag is the row's version, and behind it what else tells two representations ap
 """
 
 import re
-from typing import Any, Final
+from typing import Annotated, Final
 
-from litestar import Request
+from litestar.params import HeaderParameter
 
-type Versions = list[int] | None
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(name="If-Match", description="ETags, or `*`: only in one of these states is anything done."),
+]
 
 _TAG: Final = re.compile(r'\s*(W/)?"(?:(\d{1,18})((?:-[a-z]+){0,2})|[^"]*)"\s*')
 
@@ -19,12 +22,12 @@ def etag(version: int, *marks: str) -> str:
     return f'"{"-".join((str(version), *filter(None, marks)))}"'
 
 
-def versions_of(if_match: str) -> Versions:
+def versions_of(if_match: str | None) -> list[int] | None:
     """The versions that an If-Match header names, compared strongly: whatever the representation, and never a weak tag.
 
-    None is `*`, which is any; what is no tag of ours names nothing.
+    None, which is any, for `*` and where there is no such header; what is no tag of ours names nothing.
     """
-    if if_match.strip() == "*":
+    if if_match is None or if_match.strip() == "*":
         return None
     found = (_TAG.fullmatch(one) for one in if_match.split(","))
     return [int(one[2]) for one in found if one and one[2] and not one[1]]
@@ -38,9 +41,3 @@ def names(if_none_match: str, version: int, media: str) -> bool:
     wanted = {etag(version, media)[1:-1] + coding for coding in codings}
     given = (one.strip().removeprefix("W/") for one in if_none_match.split(","))
     return any(one[:1] == one[-1:] == '"' and one[1:-1] in wanted for one in given)
-
-
-def wanted_versions(request: Request[Any, Any, Any]) -> Versions:
-    """The dependency `versions`: those that If-Match names; None where any will do."""
-    given = request.headers.getall("if-match", [])
-    return versions_of(", ".join(given)) if given else None

@@ -7,16 +7,18 @@ or a dependency of a dependency, is served by the framework as ever.
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from litestar import Request
 from litestar.di import Provide
+from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import PathParameter
+from litestar.params import ParameterKwarg, PathParameter
 from litestar.types import Empty
 from litestar.typing import FieldDefinition
 
-from backend.parameters import names_of, query_of
+from backend.parameters import header_of, names_of, query_of
 
 type Source = Callable[[Request[Any, Any, Any]], Any]
 
@@ -80,6 +82,8 @@ def _source_of(handler: HTTPRouteHandler, name: str, field: FieldDefinition) -> 
         return _provided(handler.resolve_dependencies()[name])
     if isinstance(field.kwarg_definition, PathParameter):
         return lambda request: request.scope["path_params"][name]
+    if isinstance(field.kwarg_definition, ParameterKwarg) and field.kwarg_definition.param_type == ParamType.HEADER:
+        return partial(header_of, field.kwarg_definition)
     return None
 
 

@@ -43,7 +43,8 @@ class Negotiation:
 def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]]) -> None:
     """Raises UnsupportedMediaType (415), NotAcceptable (406) and BodyTooLarge (413)."""
     content_type, accept, length = b"", [], b""
-    takes_body = handler.parsed_data_field is not None
+    reads = handler.opt.get("reads")  # The one type of a body that is read as it comes.
+    takes_body = reads or handler.parsed_data_field is not None
     for name, value in headers:
         match name:
             case b"accept":
@@ -56,11 +57,12 @@ def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]]) -> None:
                 raise UnsupportedMediaType
     if takes_body:
         given = content_type.partition(b";")[0].strip().lower().decode("latin-1")
-        if given != JSON and not (given == MERGE_PATCH and handler.http_methods == {"PATCH"}):
+        if given != (reads or JSON) and not (given == MERGE_PATCH and handler.http_methods == {"PATCH"}):
             raise UnsupportedMediaType
     if not _accepts(", ".join(accept)[:_ACCEPT_CHARACTERS] or "*/*", _offered(handler)):
         raise NotAcceptable
-    if length.isdigit() and int(length[:20]) > handler.resolve_request_max_body_size():
+    most = handler.resolve_request_max_body_size()
+    if most and length.isdigit() and int(length[:20]) > most:
         raise BodyTooLarge
 
 

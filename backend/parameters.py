@@ -11,12 +11,14 @@ from typing import Any, Final, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
+from litestar import Request
 from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import ParameterKwarg
 from msgspec import Struct, convert
 from msgspec.structs import fields
 
-from backend.errors import FieldError
+from backend.errors import FieldError, ValidationFailed
 
 _DIGITS: Final = re.compile("[0-9]{1,18}")
 _REMEMBERED_BYTES: Final = 256  # A query may have 64 KiB, and what is remembered of others' is to stay small.
@@ -37,6 +39,23 @@ def query_of(handler: HTTPRouteHandler, query: bytes) -> Query:
     if not query:
         return _NOTHING
     return _remembered(handler, query) if len(query) <= _REMEMBERED_BYTES else _read(handler, query)
+
+
+def header_of(marks: ParameterKwarg, request: Request[Any, Any, Any]) -> str | None:
+    """The value of a header that may be left out; several are one list (RFC 9110, 5.3).
+
+    Raises ValidationFailed (422) when it is shorter or longer than its marks allow.
+    """
+    wanted = (marks.name or "").lower().encode()
+    given = [value for name, value in request.scope["headers"] if name == wanted]
+    if not given:
+        return None
+    text = b", ".join(given).decode("latin-1")
+    least, most = marks.min_length or 0, marks.max_length or len(text)
+    if not least <= len(text) <= most:
+        message = f"Expected from {least} to {most} characters."
+        raise ValidationFailed(errors=[_error("out_of_range", message, marks.name or "")])
+    return text
 
 
 class _Parameter(Struct, frozen=True):

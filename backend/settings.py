@@ -67,6 +67,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     argon2_time_cost: int
     argon2_memory_kib: int
     argon2_parallelism: int
+    idempotency_seconds: int
+    import_max_bytes: int
     hash_workers: int
     hash_queue: int
     signup: Literal["open", "closed"]

@@ -12,8 +12,9 @@ from psycopg.errors import DeadlockDetected, InFailedSqlTransaction, Serializati
 
 from queries._connection import Connection, Result, Row, StalePlan
 from queries._sharing import SharedReads
-from queries._statements import Cheap
-from queries.context import ENTER, Context
+from queries._statements import Asked, Cheap
+from queries.claim import CLAIM, Claim
+from queries.context import BEGIN, BEGIN_SNAPSHOT, ENTER, IDLE, Context
 
 _TRIES: Final = 3
 _PAUSE_SECONDS: Final = 0.01
@@ -37,11 +38,21 @@ class Conn:
     other callers, each behind an identity of its own.
     """
 
-    __slots__ = ("_context", "_pool")
+    __slots__ = ("_claim", "_context", "_pool")
 
-    def __init__(self, pool: Pool, context: Context) -> None:
+    def __init__(self, pool: Pool, context: Context, claim: Claim | None = None) -> None:
         self._pool = pool
         self._context = context
+        self._claim = claim
+
+    def claiming(self, claim: Claim) -> "Conn":
+        """The same door, except that each message claims the key before anything else is done in it."""
+        return Conn(self._pool, self._context, claim)
+
+    def _front(self) -> list[Asked]:
+        """What travels in front of a statement."""
+        entering = ENTER, self._context.parameters()
+        return [entering, (CLAIM, self._claim.parameters())] if self._claim else [entering]
 
     async def run(self, statement: str, parameters: dict[str, object]) -> Result:
         """What the statement gave. One that lost against another (40001, 40P01) is tried three times in all.
@@ -71,21 +82,28 @@ class Conn:
     async def _ask(self, statement: str, parameters: dict[str, object], *, prepares: bool = True) -> Result:
         connection = await self._pool.getconn()
         try:
-            entering = ENTER, self._context.parameters()
-            _, result, *_ = await connection.ask(entering, (statement, parameters), prepares=prepares)
+            front = self._front()
+            results = await connection.ask(*front, (statement, parameters), prepares=prepares)
         finally:
             await self._pool.putconn(connection)
-        return result
+        return results[len(front)]
 
     @asynccontextmanager
-    async def transaction(self) -> "AsyncIterator[Transaction]":
+    async def transaction(
+        self, *, snapshot: bool = False, idle_seconds: float | None = None
+    ) -> "AsyncIterator[Transaction]":
         """Several statements that happen together or not at all; BEGIN and the identity travel as one.
 
+        With `snapshot` all of them see what was there at the beginning. The client of one that takes its time may be
+        silent for `idle_seconds`; otherwise PostgreSQL ends it after twice the time of a statement.
         Raises InFailedSqlTransaction at its end when a statement has failed and the caller went on all the same.
         """
         connection = await self._pool.getconn()
         try:
-            await connection.ask(("BEGIN", {}), (ENTER, self._context.parameters()))
+            patience = [] if idle_seconds is None else [(IDLE, {"milliseconds": round(idle_seconds * 1000)})]
+            # What is prepared on the way comes first in a message, and PostgreSQL takes no isolation level after that.
+            begin = BEGIN_SNAPSHOT if snapshot else BEGIN
+            await connection.ask((begin, {}), *self._front(), *patience, prepares=not snapshot)
             yield Transaction(connection)
             if (await connection.execute("COMMIT")).statusmessage != "COMMIT":
                 raise InFailedSqlTransaction

@@ -9,6 +9,13 @@ ENTER: Final = """
 SELECT enter(%(enter_user_id)s, %(enter_session_id)s, %(enter_read_only)s, %(enter_timeout_ms)s)
 """
 
+BEGIN: Final = "BEGIN"
+BEGIN_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+
+IDLE: Final = """
+SELECT set_config('idle_in_transaction_session_timeout', %(milliseconds)s::text, true)
+"""
+
 
 class Context(Struct, frozen=True):
     """Who asks, how, and for how long (milliseconds a statement). Without a user there are no rows."""

@@ -1,12 +1,15 @@
 """Items: what a user keeps. Every statement runs under the caller's policies, so none of them names an owner."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
-from queries._fetch import Cheap, Door, fetch_all, fetch_one, fetch_optional
+from queries._arrays import text_array
+from queries._fetch import Cheap, Door, execute, fetch_all, fetch_one, fetch_optional
+from queries.claim import Claim
 from queries.versioned import Changed, Versioned
 
 
@@ -50,6 +53,20 @@ async def page(conn: Door, before: UUID, limit: int) -> list[Item]:
     return await fetch_all(conn, Item, PAGE, before=before, limit=limit)
 
 
+OLDEST: Final = Cheap("""
+SELECT id, owner_id, title, description, created_at, updated_at
+FROM   items
+WHERE  id > %(after)s
+ORDER BY id
+LIMIT  %(limit)s
+""")
+
+
+async def oldest(conn: Door, after: UUID, limit: int) -> list[Item]:
+    """Oldest first, those made after the item `after`."""
+    return await fetch_all(conn, Item, OLDEST, after=after, limit=limit)
+
+
 ADD: Final = """
 INSERT INTO items (title, description)
 VALUES (%(title)s, %(description)s)
@@ -59,6 +76,67 @@ RETURNING id, owner_id, title, description, created_at, updated_at, version
 
 async def add(conn: Door, title: str, description: str | None) -> Versioned[Item]:
     return await fetch_one(conn, Versioned[Item], ADD, title=title, description=description)
+
+
+ADD_ONCE: Final = """
+WITH added AS (
+    INSERT INTO items (title, description)
+    VALUES (%(title)s, %(description)s)
+    RETURNING id, owner_id, title, description, created_at, updated_at, version
+), kept AS (
+    INSERT INTO idempotency_keys (route, key, digest, answer, expires_at)
+    SELECT %(route)s, %(key)s, %(digest)s, to_jsonb(added), now() + make_interval(secs => %(seconds)s)
+    FROM   added
+)
+SELECT id, owner_id, title, description, created_at, updated_at, version
+FROM   added
+"""
+
+
+async def add_once(conn: Door, claim: Claim, title: str, description: str | None) -> Versioned[Item]:
+    """As `add`, behind a claim that the connection makes; the row is kept as it is answered."""
+    return await fetch_one(
+        conn,
+        Versioned[Item],
+        ADD_ONCE,
+        title=title,
+        description=description,
+        route=claim.route,
+        key=claim.key,
+        digest=claim.digest,
+        seconds=claim.seconds,
+    )
+
+
+ADD_MANY: Final = """
+WITH added AS (
+    INSERT INTO items (title, description)
+    SELECT title, description
+    FROM   unnest(%(titles)s::text[], %(descriptions)s::text[]) WITH ORDINALITY AS new (title, description, place)
+    ORDER BY place
+    RETURNING id, owner_id, title, description, created_at, updated_at
+)
+SELECT id, owner_id, title, description, created_at, updated_at
+FROM   added
+ORDER BY id
+"""
+
+
+async def add_many(conn: Door, titles: Iterable[str], descriptions: Iterable[str | None]) -> list[Item]:
+    """All or none, and in the order given: ids of version 7 that one statement makes are in order."""
+    return await fetch_all(conn, Item, ADD_MANY, titles=text_array(titles), descriptions=text_array(descriptions))
+
+
+FILL: Final = """
+INSERT INTO items (title, description)
+SELECT title, description
+FROM   unnest(%(titles)s::text[], %(descriptions)s::text[]) AS new (title, description)
+"""
+
+
+async def fill(conn: Door, titles: Iterable[str], descriptions: Iterable[str | None]) -> int:
+    """As `add_many`, and only says how many."""
+    return await execute(conn, FILL, titles=text_array(titles), descriptions=text_array(descriptions))
 
 
 EDIT: Final = """

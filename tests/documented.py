@@ -12,9 +12,11 @@ from backend.documentation.document import document
 from backend.faults import MEDIA_TYPE
 
 # Documented headers that are not in every answer of their status.
-_SOMETIMES: Final = frozenset({"link"})
+_SOMETIMES: Final = frozenset({"idempotent-replayed", "link"})
 # Headers that mean something to a client. If an answer has one, its route has to say so.
-_PROMISED: Final = frozenset({"allow", "etag", "link", "location", "retry-after", "www-authenticate"})
+_PROMISED: Final = frozenset(
+    {"allow", "etag", "idempotent-replayed", "link", "location", "retry-after", "www-authenticate"}
+)
 
 
 @cache

@@ -16,10 +16,12 @@ import queries
 OWNERS: Final = {"queries.operators"}
 # The ground floor itself: how statements travel, and what travels in front of each. It has no wishes of its own.
 GROUND: Final = {
+    "queries._arrays",
     "queries._connection",
     "queries._fetch",
     "queries._sharing",
     "queries._statements",
+    "queries.claim",
     "queries.context",
     "queries.versioned",
 }

@@ -55,6 +55,8 @@ def _serving(env: Environment, production: bool) -> dict[str, Any]:
         "request_timeout": env.float("REQUEST_TIMEOUT", 30.0, validate=_between(0.01, 3600)),
         "shutdown_timeout": env.float("SHUTDOWN_TIMEOUT", 20.0, validate=_between(1, 3600)),
         "drain_seconds": env.float("DRAIN_SECONDS", 0.0, validate=_between(0, 3600)),
+        "idempotency_seconds": env.int("IDEMPOTENCY_SECONDS", 86_400, validate=_between(1, 2_592_000)),
+        "import_max_bytes": env.int("IMPORT_MAX_BYTES", 1024**3, validate=_between(1, 2**40)),
         "hash_workers": env.int("HASH_WORKERS", max(1, cpus // (workers or 1)), validate=_between(1, 256)),
         "hash_queue": env.int("HASH_QUEUE", 16, validate=_between(0, 10_000)),
         "trusted_proxies": env.int("TRUSTED_PROXIES", 0, validate=_between(0, 32)),

@@ -1,7 +1,5 @@
 """A foreign row is not there, and so answered like one that never was."""
 
-from collections.abc import Sequence
-
 from backend.errors import NotFound, PreconditionFailed
 
 
@@ -12,11 +10,11 @@ def found[T](row: T | None) -> T:
     return row
 
 
-def in_state[T](row: T | None, versions: Sequence[int] | None) -> T:
-    """The row that a change gave; without one it was in none of the `versions` that If-Match named, or has just gone.
+def in_state[T](row: T | None, if_match: str | None) -> T:
+    """The row that a change gave; without one it was in no state that If-Match names, or has just gone.
 
     Raises PreconditionFailed (412) and NotFound (404).
     """
-    if row is None and versions is not None:
+    if row is None and if_match is not None:
         raise PreconditionFailed
     return found(row)

@@ -1,10 +1,12 @@
 """Items, the resource that every later one copies."""
 
+from typing import Any
 from uuid import UUID
 
-from litestar import Controller
+from litestar import Controller, Request
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
 
@@ -12,9 +14,11 @@ from backend.answers import Answer
 from backend.contracts.items import ItemPatch, NewItem
 from backend.contracts.pages import Cursor, Limit, Page, before, page_of
 from backend.controllers.found import found, in_state
-from backend.errors import InvalidCursor, NotFound, PreconditionFailed
-from backend.etags import Versions
+from backend.errors import IdempotencyKeyInUse, IdempotencyKeyReused, InvalidCursor, NotFound, PreconditionFailed
+from backend.etags import IfMatch, versions_of
 from backend.handlers import delete, get, patch, post
+from backend.idempotency import REPLAYED, IdempotencyKey, claim_of, replayed
+from backend.services import items as services
 from queries import items
 from queries._fetch import Conn
 from queries.items import Item
@@ -22,6 +26,7 @@ from queries.items import Item
 PATH = "/v1/items"
 LOCATION = ResponseHeader("Location", documentation_only=True, description="The address of the new item.")
 ETAG = ResponseHeader("ETag", documentation_only=True, description="The state of the item, for conditional requests.")
+NOT_MODIFIED = {304: ResponseSpec(None, generate_examples=False)}
 
 
 class ItemController(Controller):
@@ -34,13 +39,20 @@ class ItemController(Controller):
         """List one's items, newest first."""
         return page_of(await items.page(conn, before(cursor, PATH), limit + 1), limit, PATH)
 
-    @post("/", response_headers=[LOCATION, ETAG])
-    async def add(self, conn: NamedDependency[Conn], data: JSONBody[NewItem]) -> Answer[Item]:
-        """Keep a new item."""
-        added = await items.add(conn, data.title, data.description)
-        return Answer(added.row, version=added.version, headers={"Location": f"{PATH}/{added.row.id}"})
+    @post("/", raises=[IdempotencyKeyInUse, IdempotencyKeyReused], response_headers=[LOCATION, ETAG, REPLAYED])
+    async def add(
+        self,
+        request: Request[Any, Any, Any],
+        conn: NamedDependency[Conn],
+        data: JSONBody[NewItem],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Answer[Item]:
+        """Keep a new item. With `Idempotency-Key` once, however often it is sent."""
+        added = await services.add(conn, data, await claim_of(request, idempotency_key))
+        item, version = added.value.row, added.value.version
+        return Answer(item, version=version, headers={"Location": f"{PATH}/{item.id}"} | replayed(added))
 
-    @get("/{item_id:uuid}", raises=[NotFound], response_headers=[ETAG])
+    @get("/{item_id:uuid}", raises=[NotFound], response_headers=[ETAG], responses=NOT_MODIFIED)
     async def find(self, conn: NamedDependency[Conn], item_id: FromPath[UUID]) -> Answer[Item]:
         """Read an item. With `If-None-Match` only if it has changed."""
         item = found(await items.find(conn, item_id))
@@ -50,27 +62,25 @@ class ItemController(Controller):
     async def edit(
         self,
         conn: NamedDependency[Conn],
-        versions: NamedDependency[Versions],
         item_id: FromPath[UUID],
         data: JSONBody[ItemPatch],
+        if_match: IfMatch = None,
     ) -> Answer[Item]:
         """Change an item. What is left out stays, null clears (RFC 7396). With `If-Match` only in that state."""
         edited = found(
             await items.edit(
                 conn,
                 item_id,
-                versions=versions,
+                versions=versions_of(if_match),
                 title=None if data.title is UNSET else data.title,
                 sets_description=data.description is not UNSET,
                 description=None if data.description is UNSET else data.description,
             )
         )
-        return Answer(in_state(edited.row, versions), version=edited.version)
+        return Answer(in_state(edited.row, if_match), version=edited.version)
 
     @delete("/{item_id:uuid}", raises=[NotFound, PreconditionFailed])
-    async def remove(
-        self, conn: NamedDependency[Conn], versions: NamedDependency[Versions], item_id: FromPath[UUID]
-    ) -> None:
+    async def remove(self, conn: NamedDependency[Conn], item_id: FromPath[UUID], if_match: IfMatch = None) -> None:
         """Throw an item away. With `If-Match` only in that state."""
-        removal = found(await items.remove(conn, item_id, versions=versions))
-        in_state(removal.done or None, versions)
+        removal = found(await items.remove(conn, item_id, versions=versions_of(if_match)))
+        in_state(removal.done or None, if_match)

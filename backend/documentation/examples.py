@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, get_args, get_origin
 from uuid import UUID
 
-from backend.contracts.items import ItemPatch, NewItem
+from backend.contracts.items import Batch, Imported, ItemPatch, NewItem
 from backend.contracts.login import Login, Refresh, Tokens
 from backend.contracts.pages import Page, encode_cursor
 from backend.contracts.users import Deletion, PasswordChange, ProfilePatch, SignUp, UserPatch
@@ -39,6 +39,8 @@ EXAMPLES: Final[Mapping[Any, object]] = {
     Tokens: Tokens("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJsb2Rlc3RhciJ9.c2lnbmF0dXJl", "Bearer", 600, _REFRESH_TOKEN),
     Session: Session(_ID, "Ada's laptop", "Mozilla/5.0", "203.0.113.7", _NOON, _LATER, True, False),
     Item: Item(_ID, _USER_ID, "A lens", "Polished on both sides.", _NOON, _LATER),
+    Batch: Batch(1, [Item(_ID, _USER_ID, "A lens", None, _NOON, _NOON)]),
+    Imported: Imported(1_000_000),
     NewItem: NewItem("A lens", "Polished on both sides."),
     Live: Live("ok"),
     Ready: Ready("ready"),
@@ -49,6 +51,8 @@ EXAMPLES: Final[Mapping[Any, object]] = {
 
 def example_of(kind: Any) -> object:
     """An example of a type, of a list of it, or of a page of it. None: there is none."""
+    if get_origin(kind) is Annotated:
+        return example_of(get_args(kind)[0])
     if not (inner := get_args(kind)):
         return EXAMPLES.get(kind)
     one = example_of(inner[0])

@@ -15,6 +15,7 @@ from litestar.utils import get_enum_string_value
 from msgspec import Meta, to_builtins
 
 from backend.answers import JSON
+from backend.body import shape_of
 from backend.contracts.pages import Page
 from backend.documentation.examples import example_of
 from backend.documentation.refusals import headers_of, open_to_anyone, responses_of
@@ -37,7 +38,9 @@ def kinds_of(handler: HTTPRouteHandler) -> Iterator[Any]:
     """Every type that the document needs a schema of."""
     yield from (_kind_of(field) for field in _parameters(handler).values())
     if handler.parsed_data_field is not None:
-        yield handler.parsed_data_field.annotation
+        yield shape_of(handler)
+    if "reads" in handler.opt:
+        yield handler.opt["line"]
     yield from (answer.kind for answer in _answers(handler).values() if answer.kind is not None)
 
 
@@ -56,7 +59,11 @@ def operation_of(handler: HTTPRouteHandler, schemas: Schemas) -> dict[str, Any]:
         "responses": dict(sorted((answers | dict(responses_of(handler))).items())),
     }
     if handler.parsed_data_field is not None:
-        found["requestBody"] = _request_body(handler, handler.parsed_data_field.annotation, schemas)
+        found["requestBody"] = _request_body(handler, shape_of(handler), schemas)
+    elif reads := handler.opt.get("reads"):
+        example = to_builtins(example_of(handler.opt["line"]))
+        content = {"schema": schemas[handler.opt["line"]], "example": example}
+        found["requestBody"] = {"required": True, "content": {reads: content}}
     return found
 
 
@@ -73,8 +80,9 @@ def _parameter(name: str, field: FieldDefinition, schemas: Schemas) -> dict[str,
     marks = field.kwarg_definition
     assert isinstance(marks, ParameterKwarg)
     in_path = isinstance(marks, PathParameter)
+    place = "path" if in_path else marks.param_type.value
     default = {} if field.default in (Empty, None) else {"default": field.default}
-    found: dict[str, Any] = {"name": name, "in": "path" if in_path else "query", "required": in_path}
+    found: dict[str, Any] = {"name": name, "in": place, "required": in_path}
     found["schema"] = schemas[_kind_of(field)] | default
     if marks.description:
         found["description"] = marks.description

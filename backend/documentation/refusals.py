@@ -1,6 +1,6 @@
 """Which problems a route can give, and how the document shows them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from inspect import cleandoc
 from itertools import groupby
 from operator import attrgetter
@@ -20,6 +20,7 @@ _REQUEST_ID: Final = "0b5c9a52-3f0e-4d0f-8a3c-6d2f1b7e9c11"
 _EVERYWHERE: Final = (errors.NotAcceptable, errors.ValidationFailed, errors.InternalError)
 _WITH_TOKEN: Final = (errors.NotAuthenticated, errors.InvalidToken)
 _WITH_BODY: Final = (errors.MalformedJson, errors.BodyTimeout, errors.BodyTooLarge, errors.UnsupportedMediaType)
+_WITH_STREAM: Final = (errors.BadRequest, errors.BodyTimeout, errors.BodyTooLarge, errors.UnsupportedMediaType)
 _WITH_DATABASE: Final = (errors.Overloaded, errors.DatabaseUnavailable, errors.DeadlineExceeded)
 
 HEADERS: Final = {
@@ -57,6 +58,8 @@ def refusals_of(handler: HTTPRouteHandler) -> list[type[Problem]]:
         kinds += _WITH_TOKEN
     if handler.parsed_data_field is not None:
         kinds += _WITH_BODY
+    if handler.opt.get("reads"):
+        kinds += _WITH_STREAM
     if "conn" in handler.parsed_fn_signature.parameters:
         kinds += _WITH_DATABASE
     return sorted(dict.fromkeys(kinds), key=attrgetter("status_code", "code"))
@@ -70,7 +73,7 @@ def responses_of(handler: HTTPRouteHandler) -> Iterator[tuple[str, dict[str, Any
             str(status),
             {
                 "description": "\n".join(f"- `{kind.code}`: {summary_of(kind)}" for kind in kinds),
-                "headers": headers_of(status),
+                "headers": headers_of(status, kinds),
                 "content": {
                     MEDIA_TYPE: {
                         "schema": {"$ref": "#/components/schemas/ProblemDetails"},
@@ -81,12 +84,13 @@ def responses_of(handler: HTTPRouteHandler) -> Iterator[tuple[str, dict[str, Any
         )
 
 
-def headers_of(status: int) -> dict[str, Any]:
-    """The headers that an answer of this status always has."""
+def headers_of(status: int, kinds: Sequence[type[Problem]] = ()) -> dict[str, Any]:
+    """The headers that an answer of this status always has, whichever of `kinds` it is."""
     names = ["X-Request-ID"]
     if status == errors.NotAuthenticated.status_code:
         names.append("WWW-Authenticate")
-    if status in (errors.TooManyAttempts.status_code, errors.Overloaded.status_code):
+    waits = bool(kinds) and all(kind.retry_after for kind in kinds)
+    if waits or status in (errors.TooManyAttempts.status_code, errors.Overloaded.status_code):
         names.append("Retry-After")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 

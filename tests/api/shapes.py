@@ -28,6 +28,8 @@ CHALLENGES = {
     "invalid_refresh_token": "Bearer",
 }
 
+COME_BACK = {"idempotency_key_in_use"}
+
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -55,7 +57,7 @@ def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert problem["title"]
     assert problem["detail"]
     assert response.headers.get("www-authenticate") == CHALLENGES.get(code)
-    assert ("retry-after" in response.headers) == (status in (429, 503))
+    assert ("retry-after" in response.headers) == (status in (429, 503) or code in COME_BACK)
     assert ("allow" in response.headers) == (status == 405)
     for error in problem.get("errors", []):
         assert list(error)[:2] == ["code", "message"]

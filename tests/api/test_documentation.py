@@ -141,9 +141,9 @@ async def test_what_stands_before_a_handler_is_documented_where_it_stands(operat
             if set(codes) <= {code for _, _, content in one.contents for code in content.get("examples", ())}
         }
 
-    assert having("malformed_json", "body_timeout", "body_too_large", "unsupported_media_type") == {
-        f"{route.method} {route.path}" for route, text in operations if "requestBody" in text
-    }
+    with_body = {f"{route.method} {route.path}" for route, text in operations if "requestBody" in text}
+    assert having("body_timeout", "body_too_large", "unsupported_media_type") == with_body
+    assert having("malformed_json") == with_body - {"POST /v1/items/import"}  # There it is the matter of a line.
     assert having("not_authenticated", "invalid_token") == {
         f"{route.method} {route.path}" for route, text in operations if text["security"]
     }

@@ -148,4 +148,4 @@ async def test_items_may_be_kept_by_their_owners_browser_and_must_be_asked_for_a
     for path in ("/v1/items", f"/v1/items/{item['id']}"):
         answer = await client.get(path, headers=ada)
         assert answer.headers["cache-control"] == "private, no-cache"
-        assert answer.headers["vary"] == "Authorization"
+        assert answer.headers["vary"] == "Authorization, Accept, Accept-Encoding"

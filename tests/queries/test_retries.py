@@ -85,7 +85,7 @@ EMBRACE: Final = "SELECT FROM items WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id 
 
 
 async def test_who_loses_a_deadlock_waits_for_the_winner_and_then_succeeds(conn: Conn, superuser: Connection) -> None:
-    first, second = sorted([(await items.add(conn, title, None)).id for title in ("first", "second")])
+    first, second = sorted([(await items.add(conn, title, None)).row.id for title in ("first", "second")])
     await superuser.execute("SET deadlock_timeout = '1min'")  # So it is the other one that notices, and loses.
     async with superuser.transaction():
         await hold(superuser, second)

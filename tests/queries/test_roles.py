@@ -16,9 +16,12 @@ HIDDEN: Final = {
     "sessions": {"generation", "rotated_at", "network", "fingerprint"},
 }
 UNREADABLE: Final = {"audit_events", "throttles"}
-INSERTS: Final = {"items": {"title", "description"}}
+INSERTS: Final = {
+    "items": {"title", "description"},
+    "idempotency_keys": {"route", "key", "digest", "answer", "expires_at"},
+}
 UPDATES: Final = {"users": {"full_name"}, "items": {"title", "description"}}
-DELETES: Final = {"items"}
+DELETES: Final = {"items", "idempotency_keys"}
 
 COLUMNS: Final = """
 SELECT c.relname, a.attname

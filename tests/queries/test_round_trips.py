@@ -18,7 +18,7 @@ WRONG: Final = "nobody has this password"
 CREDENTIALS: Final = {"password": PASSWORD}
 
 # Who asks is an administrator where the route wants one, and where there is nothing to write there is no body.
-COST: Final[dict[str, tuple[int, dict[str, Any] | None]]] = {
+COST: Final[dict[str, tuple[int, Any]]] = {
     "GET /health/live": (0, None),
     "GET /health/ready": (0, None),
     "GET /.well-known/jwks.json": (0, None),
@@ -47,11 +47,16 @@ COST: Final[dict[str, tuple[int, dict[str, Any] | None]]] = {
     "DELETE /v1/sessions/{session_id}": (1, None),
     "GET /v1/items": (1, None),
     "POST /v1/items": (1, {"title": "A lens"}),
+    "POST /v1/items/batch": (1, [{"title": "A lens"}, {"title": "A mirror"}]),
+    # Streams are transactions: one statement between BEGIN and COMMIT.
+    "POST /v1/items/import": (3, None),
+    "GET /v1/items/export": (3, None),
     "GET /v1/items/{item_id}": (1, None),
     "PATCH /v1/items/{item_id}": (1, {"title": "A better lens"}),
     "DELETE /v1/items/{item_id}": (1, None),
 }
 
+NDJSON: Final = {"content-type": "application/x-ndjson"}
 OPEN: Final = {"POST /v1/users", "POST /v1/login", "POST /v1/login/refresh"}
 
 
@@ -70,13 +75,13 @@ async def request_of(
             body = {"refresh_token": ada.tokens["refresh_token"]}
         elif name in ("POST /v1/users", "POST /v1/login"):
             body = CREDENTIALS | {"email": ada.email if "login" in name else new_email()}
+        streams = name == "POST /v1/items/import"
         administers = path == "/v1/users" or "{user_id}" in path
         return {
             "method": name.partition(" ")[0],
             "path": path.format(item_id=item, user_id=ada.id, session_id=session, code="not_found"),
-            "headers": {**(admin if administers else ada)},
-            "json": body,
-        }
+            "headers": {**(admin if administers else ada)} | (NDJSON if streams else {}),
+        } | ({"content": b'{"title":"A lens"}'} if streams else {"json": body})
 
     return request
 

@@ -23,6 +23,7 @@ from queries._fetch import Cheap, Conn, execute
 from queries._sharing import MOST, ReadsOverloaded
 from queries.context import Context
 from queries.items import Item
+from queries.versioned import Versioned
 from tests.database import Connection, context_of, introduce, until
 from tests.people import Person
 from tests.queries.sharing import Shared, sharing
@@ -102,14 +103,14 @@ async def test_whoever_asks_while_there_is_no_connection_shares_the_next_message
 async def test_in_one_message_the_same_id_is_there_for_its_owner_alone(shared: Shared) -> None:
     item = await items.add(Conn(shared.pool, shared.people[0]), "A lens", None)
     told = len(shared.wire.asked)
-    assert await asyncio.gather(*(items.find(reader(shared, number), item.id) for number in range(4))) == [
+    assert await asyncio.gather(*(items.find(reader(shared, number), item.row.id) for number in range(4))) == [
         item,
         None,
         item,
         None,
     ]
     (message,) = shared.wire.asked[told:]
-    assert message.count(item.id.hex) == 4
+    assert message.count(item.row.id.hex) == 4
     assert all(person.user_id and message.count(person.user_id.hex) == 2 for person in shared.people)
 
 
@@ -354,18 +355,18 @@ async def test_who_finds_no_place_for_a_message_is_refused_in_time(shared_with: 
             assert await asyncio.wait_for(owner(reader(shared, 1)), 10) == shared.people[1].user_id
 
 
-async def wish(shared: Shared, things: list[Item], number: int, kind: str) -> None:
+async def wish(shared: Shared, things: list[Versioned[Item]], number: int, kind: str) -> None:
     """One read of the many, which knows what its caller may see."""
     mine, who = things[number % 2], reader(shared, number)
     if kind == "find":
-        assert await items.find(who, mine.id) == mine
-        assert await items.find(who, things[(number + 1) % 2].id) is None
+        assert await items.find(who, mine.row.id) == mine
+        assert await items.find(who, things[(number + 1) % 2].row.id) is None
     elif kind == "page":
-        assert await owner(who) == mine.owner_id
+        assert await owner(who) == mine.row.owner_id
     elif kind == "me":
         me = await users.find_me(who)
         assert me
-        assert me.id == mine.owner_id
+        assert me.id == mine.row.owner_id
     elif kind == "divide":
         with pytest.raises(psycopg.errors.DivisionByZero):
             await execute(who, DIVIDE, by=0)
@@ -400,7 +401,7 @@ async def test_one_sees_ones_own_alone_or_together(shares: bool, shared: Shared)
         shared.pool.reads = None
     item = await items.add(Conn(shared.pool, shared.people[0]), "A lens", None)
     owners = [owner(reader(shared, number)) for number in range(4)]
-    finds = [items.find(reader(shared, number), item.id) for number in range(4)]
+    finds = [items.find(reader(shared, number), item.row.id) for number in range(4)]
     found, messages = await together(shared, *owners, *finds)
     assert found[:4] == [person.user_id for person in shared.people * 2]
     assert found[4:] == [item, None, item, None]

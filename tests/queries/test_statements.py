@@ -15,8 +15,9 @@ from msgspec.structs import fields
 from psycopg import AsyncConnection
 
 from backend.settings import Settings
-from queries import _fetch, _sharing, context
+from queries import _fetch, _sharing, claim, context
 from queries._fetch import row_maker
+from queries.claim import CLAIM, Claim
 from queries.context import ENTER, Context
 from tests.database import Connection, rows
 from tests.statements import OWNERS, Statement, calls_of, modules, statements, tree_of
@@ -29,6 +30,7 @@ KINDS: Final = {
     "smallint": int,
     "integer": int,
     "bigint": int,
+    "bytea": bytes,
     "timestamp with time zone": datetime,
 }
 
@@ -109,7 +111,9 @@ def test_a_statement_has_no_other_place_for_values_than_its_parameters(statement
 async def test_what_travels_in_front_is_prepared_as_well(roles: dict[bool, Connection]) -> None:
     for connection in roles.values():
         assert await prepared(connection, ENTER) == [("enter", "void")]
+    assert await prepared(roles[False], CLAIM) == [("claim", "void")]
     assert set(PLACEHOLDER.findall(ENTER)) == set(Context(1).parameters())
+    assert set(PLACEHOLDER.findall(CLAIM)) == set(Claim("", "", b"", 1).parameters())
 
 
 @pytest.mark.checklist(49)
@@ -143,11 +147,13 @@ def test_only_the_ground_floor_speaks_to_a_connection() -> None:
                 sent += [ast.unparse(one) for one in node.args]
     assert sorted(sent) == [
         "'COMMIT'",
-        "('BEGIN', {})",
-        "(ENTER, self._context.parameters())",
+        "(begin, {})",
         "(statement, parameters)",
         "(statement, parameters)",
         "*asked",
-        "entering",
+        "*front",
+        "*patience",
+        "*self._front()",
     ]
     assert "{" not in inspect.getsource(context).partition("class Context")[0]
+    assert "{" not in inspect.getsource(claim).partition("class Claim")[0]

@@ -67,7 +67,7 @@ async def test_no_function_sets_such_a_time_to_anything_else(superuser: Connecti
 async def test_what_is_read_is_in_utc_with_six_digits(app: Litestar, ada: Person) -> None:
     conn = Conn(app.state.pool, context_of(app, ada))
     account = await users.find_me(conn)
-    for thing in (account, *await sessions.mine(conn), await items.add(conn, "A lens", None)):
+    for thing in (account, *await sessions.mine(conn), (await items.add(conn, "A lens", None)).row):
         for name, value in msgspec.to_builtins(thing).items():
             if name in shown() and value is not None:
                 assert RFC_3339.fullmatch(value), name

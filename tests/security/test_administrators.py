@@ -97,4 +97,4 @@ async def test_an_administrator_who_is_disabled_is_out_at_once(
 async def test_an_administrator_sees_no_items(app: Litestar, admin: Person, ada: Person) -> None:
     """Accounts are administered, what is kept in them is not."""
     item = await items.add(Conn(app.state.pool, context_of(app, ada)), "A lens", None)
-    assert await items.find(Conn(app.state.pool, context_of(app, admin)), item.id) is None
+    assert await items.find(Conn(app.state.pool, context_of(app, admin)), item.row.id) is None

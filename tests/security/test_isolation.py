@@ -47,14 +47,14 @@ def his(app: Litestar, as_bob: Context) -> Conn:
 async def item(hers: Conn) -> AsyncIterator[Item]:
     """An item of hers, that is as it was when the test is over."""
     added = await items.add(hers, "A lens", "Polished on both sides.")
-    yield added
-    assert await items.find(hers, added.id) == added
+    yield added.row
+    assert await items.find(hers, added.row.id) == added
 
 
 async def test_a_foreign_item_is_not_there(his: Conn, item: Item) -> None:
     assert await items.find(his, item.id) is None
     assert await items.edit(his, item.id, title="Mine", sets_description=True, description=None) is None
-    assert await items.remove(his, item.id) is False
+    assert await items.remove(his, item.id) is None
     assert await items.page(his, NEWEST, 100) == []
 
 
@@ -68,7 +68,7 @@ async def test_no_condition_finds_a_foreign_row(his: Conn, item: Item) -> None:
 async def test_an_item_is_made_for_nobody_else(his: Conn, item: Item) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         await execute(his, "INSERT INTO items (owner_id, title) VALUES (%(owner)s, 'x')", owner=item.owner_id)
-    assert (await items.add(his, "His", None)).owner_id != item.owner_id
+    assert (await items.add(his, "His", None)).row.owner_id != item.owner_id
 
 
 async def test_an_item_is_given_to_nobody_else(hers: Conn, item: Item, as_bob: Context) -> None:
@@ -174,7 +174,7 @@ async def test_who_only_reads_cannot_write(write: str, app: Litestar, as_ada: Co
 
 @get("/test/write")
 async def write(conn: NamedDependency[Conn]) -> Item:
-    return await items.add(conn, "A lens", None)
+    return (await items.add(conn, "A lens", None)).row
 
 
 @pytest.mark.checklist(47)

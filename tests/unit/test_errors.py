@@ -11,7 +11,15 @@ import pytest
 from litestar import Litestar
 from psycopg import AsyncConnection, sql
 
-from backend.errors import BY_CONSTRAINT, BY_SQLSTATE, DatabaseUnavailable, InternalError, NotFound, Problem
+from backend.errors import (
+    BY_CONSTRAINT,
+    BY_SQLSTATE,
+    DatabaseUnavailable,
+    IdempotencyKeyInUse,
+    InternalError,
+    NotFound,
+    Problem,
+)
 from backend.faults import problem_of
 from backend.settings import Settings
 from queries._fetch import Conn, execute
@@ -96,6 +104,21 @@ async def a_server_that_goes(stage: Stage) -> None:
     await stage.there.execute("SELECT 1")
 
 
+CLAIM: Final = "SELECT claim('POST /v1/items', 'k', '{}', NULL, 60)"
+
+
+async def a_key_that_is_claimed(stage: Stage) -> None:
+    await stage.there.execute(CLAIM.format("x").encode())
+    await stage.here.execute(CLAIM.format("x").encode())
+
+
+async def a_key_with_another_body(stage: Stage) -> None:
+    user = USER.format(NOBODY, new_email())
+    identity = f"SELECT set_config('lodestar.user_id', '{NOBODY}', true)"
+    kept = "INSERT INTO idempotency_keys VALUES ('{}', 'POST /v1/items', 'k', 'x', '{{}}', now(), 'infinity')"
+    await stage.here.execute(";".join((user, identity, kept.format(NOBODY), CLAIM.format("y"))).encode())
+
+
 def constructed(state: str) -> Provoke:
     """For what would need a server of its own to be really said."""
 
@@ -133,6 +156,8 @@ CONSTRAINTS: Final[dict[str, Provoke]] = {
     "users_last_admin": saying("UPDATE users SET is_admin = false"),
     "not_admin": lambda stage: execute(stage.conn, "SELECT gate.require_admin()"),
     "user_not_found": saying("SELECT refuse('user_not_found')"),
+    "idempotency_key_in_use": a_key_that_is_claimed,
+    "idempotency_key_reused": a_key_with_another_body,
     "session_ended": saying(f"SELECT enter('{NOBODY}', '{NOBODY}', false, 1000)"),
 }
 
@@ -186,7 +211,8 @@ STATUSES: Final = {
 def test_the_statuses_are_those_of_the_checklist() -> None:
     assert {state: kind.status_code for state, kind in BY_SQLSTATE.items()} == STATUSES
     for kind in {*BY_SQLSTATE.values(), *BY_CONSTRAINT.values()}:
-        assert ("Retry-After" in (kind().headers or {})) == (kind.status_code == 503)
+        comes_back = kind.status_code == 503 or kind is IdempotencyKeyInUse
+        assert ("Retry-After" in (kind().headers or {})) == comes_back
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,111 @@
+"""Bodies and answers that come and go piece by piece: how many at once, and for how long nothing may move."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import Any, Final
+
+from litestar import Request
+from litestar.types import Receive, Scope, Send
+
+from backend.admission import stepping_out
+from backend.answers import Answer, head_of
+from backend.errors import Overloaded
+from backend.faults import problem_of
+
+NDJSON: Final = "application/x-ndjson"
+STALL_SECONDS: Final = 30.0
+
+
+class Streams:
+    """Each stream keeps a connection to the database for as long as its client takes, so there may be only a few."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Raises Overloaded (503) where there are enough already."""
+        if self._free <= 0:
+            raise Overloaded
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
+
+    async def held(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The same pieces, from the first to the last of which this is one of the streams."""
+        with self.one():
+            async with aclosing(pieces) as opened:  # type: ignore[type-var]  # An async generator.
+                async for piece in opened:
+                    yield piece
+
+
+class Stream(Answer[AsyncIterator[bytes]]):
+    """An answer of which each piece is sent while the next is made. What fails before the first is refused by name."""
+
+    __slots__ = ()
+
+    def to_asgi_response(  # type: ignore[override]  # As with Answer.
+        self,
+        app: object,
+        request: Request[Any, Any, Any],
+        *,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        status_code: int | None = None,
+        **_: object,
+    ) -> "Streamed":
+        kind = self.media_type or media_type or NDJSON
+        return Streamed(self.content, [*head_of(headers, self.headers), (b"content-type", kind.encode())])
+
+
+class Streamed:
+    """The messages of a stream, as an ASGI application.
+
+    The request has no deadline any more. Instead the reader has to take something every half minute: granian waits for
+    a reader that stalls for ever, and cancels nothing when one goes away.
+    """
+
+    __slots__ = ("_headers", "_pieces")
+
+    def __init__(self, pieces: AsyncIterator[bytes], headers: list[tuple[bytes, bytes]]) -> None:
+        self._pieces, self._headers = pieces, headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = scope["state"]["exchange"]
+        exchange.lift_deadline()
+        async with aclosing(self._pieces) as pieces:  # type: ignore[type-var]  # An async generator.
+            with stepping_out():
+                piece = await anext(pieces, b"")
+                await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+                # Without its last message granian closes the connection, and a client sees that something is missing.
+                if exchange.head or await _send_all(piece, pieces, receive, send):
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send_all(piece: bytes, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> bool:
+    """False: the reader has gone or stalls, or what makes the pieces has failed and is logged."""
+    leaving = asyncio.create_task(_left(receive))
+    try:
+        while piece:
+            sending = asyncio.ensure_future(send({"type": "http.response.body", "body": piece, "more_body": True}))
+            await asyncio.wait({sending, leaving}, timeout=STALL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done() or leaving.done():
+                sending.cancel()
+                return False
+            sending.result()
+            piece = await anext(pieces, b"")
+    except Exception as error:
+        problem_of(error)
+        return False
+    finally:
+        leaving.cancel()
+    return True
+
+
+async def _left(receive: Receive) -> None:
+    """Ends when the client does."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
