@@ -48,7 +48,7 @@ def wrk() -> str:
 
 def load(url: str, scenario: Scenario, tokens: Path, seconds: int, connections: int) -> Load:
     """A closed loop of this many connections, from one thread. Raises OperatorError when wrk fails."""
-    command = [*_last_core(), wrk(), "--threads=1", f"--connections={connections}", f"--duration={seconds}"]
+    command = [*last_core(), wrk(), "--threads=1", f"--connections={connections}", f"--duration={seconds}"]
     callers = [str(tokens)] if scenario.owner else []
     command += [f"--script={_SCRIPT}", url + scenario.target, "--", scenario.method, *callers]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -57,7 +57,7 @@ def load(url: str, scenario: Scenario, tokens: Path, seconds: int, connections: 
     return msgspec.json.decode(done.stdout.splitlines()[-1], type=Load)
 
 
-def _last_core() -> Sequence[str]:
+def last_core() -> Sequence[str]:
     """So that the load takes turns with a server as little as can be, and with each in the same way."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2 or not shutil.which("taskset"):

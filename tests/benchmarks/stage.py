@@ -60,6 +60,7 @@ class Stage:
     def __init__(self, folder: Path, postgres: Embedded) -> None:
         self.folder = folder
         self.postgres_pid = int((postgres.cluster.data / "postmaster.pid").read_text().split()[0])
+        self.psql = postgres.cluster.binaries.folder / "psql"
         self.ours = {
             "DATABASE_URL": postgres.runtime_url,
             "DATABASE_OWNER_URL": postgres.owner_url,
@@ -71,7 +72,7 @@ class Stage:
         self._secret = secrets.token_hex(32)
         place = postgres.owner_url.rpartition("@")[2]
         self.peers = {"PEERS_URL": f"postgresql://peers:{self._peers_password}@{place}", "PEERS_SECRET": self._secret}
-        self._superuser_url = postgres.superuser_url.rpartition("/")[0] + f"/{DATABASE}"
+        self.superuser_url = postgres.superuser_url.rpartition("/")[0] + f"/{DATABASE}"
         self._settings = Settings.read(self.ours)
         self._app = create_app(self._settings)
         self.callers: list[Caller] = []
@@ -79,7 +80,7 @@ class Stage:
 
     async def furnish(self) -> None:
         """Tables, rows and roles."""
-        async with await psycopg.AsyncConnection.connect(self._superuser_url, autocommit=True) as superuser:
+        async with await psycopg.AsyncConnection.connect(self.superuser_url, autocommit=True) as superuser:
             names = {"database": Identifier(DATABASE), "password": Literal(self._peers_password)}
             await superuser.execute(SQL(OPEN_TO_PEERS).format(**names))
             await superuser.execute(ADD_OTHERS, {"others": _OTHERS, "items": ITEMS})

@@ -9,6 +9,9 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the group bench is not installed")
 
+from tests.benchmarks.bulk import outcome as bulk
+from tests.benchmarks.bulk.client import Moved
+from tests.benchmarks.bulk.memory import Sample
 from tests.benchmarks.charts import bars, lines  # Imports matplotlib.
 from tests.benchmarks.environment import Environment
 from tests.benchmarks.outcome import Measured, Outcome, draw
@@ -37,11 +40,20 @@ def draw_outcome(file: Path) -> None:
     draw(Outcome(here, 4, 32, rounds), file)
 
 
+def draw_memory(file: Path) -> None:
+    samples = [Sample(number / 10, 70 + number % 7, 15.0, 200.0) for number in range(300)]
+    beside = bulk.Beside(Moved(1_000_000, 30.0), Moved(1_000_000, 20.0), samples)
+    here = Environment("2026-11-23", "a processor", 2, {})
+    bulk.draw(
+        bulk.Outcome(here, 1_000_000, 2**27, 8, 5, samples[0], [bulk.Round(beside, beside, Moved(1000, 1.0))]), file
+    )
+
+
 def text_of(file: Path) -> str:
     return "\n".join(element.text or "" for element in ElementTree.parse(file).iter() if element.tag.endswith("}text"))
 
 
-@pytest.mark.parametrize("chart", [draw_bars, draw_lines, draw_outcome])
+@pytest.mark.parametrize("chart", [draw_bars, draw_lines, draw_outcome, draw_memory])
 def test_the_same_figures_give_the_same_small_file(chart: Callable[[Path], None], tmp_path: Path) -> None:
     first, second = tmp_path / "first.svg", tmp_path / "new" / "second.svg"
     chart(first)
@@ -77,3 +89,10 @@ def test_the_comparison_says_when_where_and_by_how_much(tmp_path: Path) -> None:
 def test_no_line_of_a_subtitle_leaves_the_card(tmp_path: Path) -> None:
     draw_outcome(tmp_path / "comparison.svg")
     assert max(map(len, text_of(tmp_path / "comparison.svg").splitlines())) <= 115
+
+
+def test_the_memory_of_a_long_transfer_is_drawn_by_its_peaks(tmp_path: Path) -> None:
+    draw_memory(tmp_path / "memory.svg")
+    text = text_of(tmp_path / "memory.svg")
+    for expected in ("worker, import", "PostgreSQL, export", "MiB", "1,000,000 rows, 128 MiB of lines"):
+        assert expected in text

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from tests.load.limits import FOREIGN
+from tests.load.limits import FOREIGN, WRONG
 from tests.people import PASSWORD
 
 # Three pages of them.
@@ -17,6 +17,16 @@ _PAGE: Final = 10
 _MOST_TRIES: Final = 30
 
 type Check = Callable[[Any], str]
+type Headers = Mapping[str, str]
+
+
+class Answer(NamedTuple):
+    """`headers` are found by their names in any case; `body` is what the JSON says, None without one."""
+
+    status: int
+    headers: Headers
+    body: Any
+
 
 numbers: Final = count()
 # An item of each account, of which everybody knows, and which only its owner may see.
@@ -40,6 +50,8 @@ class Client:
         self._tokens: dict[str, str] = {}
         self.id = ""
         self.items: set[str] = set()
+        # The ETag of each item in the state that was seen last.
+        self.tags: dict[str, str] = {}
 
     def move_in(self) -> None:
         """Signs up, unless that was done in an earlier run, logs in, and sees to it that there is something to read."""
@@ -67,6 +79,10 @@ class Client:
         identifier: str = item["id"]
         return identifier
 
+    def remove(self, item: str) -> None:
+        self.ask("DELETE", "/v1/items/{id}", 204, path=f"/v1/items/{item}")
+        self.items.discard(item)
+
     def walk(self) -> Iterator[dict[str, Any]]:
         """Every item, page by page."""
         cursor = ""
@@ -86,15 +102,29 @@ class Client:
         route: str,
         *expected: int,
         path: str = "",
-        json: Mapping[str, Any] | None = None,
+        json: Any = None,
         check: Check = _right,
     ) -> Any:
-        """The answer's body, once it was not refused for overload. Raises Failed.
+        """The answer's body, once it was not refused for overload; `check` names a fault of it. Raises Failed."""
+        return self.hear(method, route, *expected, path=path, json=json, check=lambda one: check(one.body)).body
 
-        `expected` are the statuses that are right, 200 unless some are given; `check` names a fault of the body.
+    def hear(
+        self,
+        method: str,
+        route: str,
+        *expected: int,
+        path: str = "",
+        json: Any = None,
+        headers: Headers = {},  # noqa: B006  # Nobody writes to it.
+        check: Callable[[Answer], str] = _right,
+    ) -> Answer:
+        """The whole answer, once it was not refused for overload. Raises Failed.
+
+        `route` is the name in the report, and the path unless another is given. `expected` are the statuses that are
+        right, 200 unless some are given; `check` names a fault of the answer.
         """
         for _ in range(_MOST_TRIES):
-            with self._asked(method, route, path, json) as answer:
+            with self._asked(method, route, path, json, headers) as answer:
                 if wait := _refusal(answer):
                     answer.request_meta["name"] = f"{route} (refused)"
                     answer.success()
@@ -103,9 +133,9 @@ class Client:
             time.sleep(wait)
         raise Failed
 
-    def _asked(self, method: str, route: str, path: str, json: Mapping[str, Any] | None) -> Any:
+    def _asked(self, method: str, route: str, path: str, json: Any, headers: Headers) -> Any:
         token = self._tokens.get("access_token")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {"Authorization": f"Bearer {token}", **headers} if token else headers
         return self._session.request(method, path or route, name=route, json=json, headers=headers, catch_response=True)
 
 
@@ -115,17 +145,20 @@ def _refusal(answer: Any) -> float:
     return float(answer.headers.get("Retry-After") or 0) if refused else 0.0
 
 
-def _judge(answer: Any, expected: tuple[int, ...], check: Check) -> Any:
+def _judge(answer: Any, expected: tuple[int, ...], check: Callable[[Answer], str]) -> Answer:
     if answer.status_code not in expected:
         # The text itself would be a fault of its own each time, for it holds the id of the request.
-        answer.failure(f"{answer.status_code} {_code(answer)}" if answer.status_code else answer.error)
+        said = f"{answer.status_code} {_code(answer)}"
+        # Where another status was expected, a success is as wrong as a wrong body.
+        said = f"{WRONG}: {said}" if answer.status_code < 400 else said
+        answer.failure(said if answer.status_code else answer.error)
         raise Failed
-    body = answer.json() if answer.content else None
-    if fault := check(body):
-        answer.failure(fault)
+    heard = Answer(answer.status_code, answer.headers, answer.json() if answer.content else None)
+    if fault := check(heard):
+        answer.failure(f"{WRONG}: {fault}")
         raise Failed
     answer.success()
-    return body
+    return heard
 
 
 def _code(answer: Any) -> str:

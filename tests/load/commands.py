@@ -15,11 +15,11 @@ from tests.load.figures import Limit
 FIGURES = click.option("--json", "figures", type=click.Path(path_type=Path), help="Write the figures to this file.")
 
 
-def run(command: click.Command, name: str) -> Never:
+def run(command: click.Command, name: str, package: str = "tests.load") -> Never:
     """A refusal is one line on standard error, and a status that is not 0; what `command` answers is the status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends what was started, as Ctrl-C does.
     try:
-        sys.exit(command(prog_name=f"python -m tests.load.{name}", standalone_mode=False))
+        sys.exit(command(prog_name=f"python -m {package}.{name}", standalone_mode=False))
     except OperatorError as error:
         _refuse(name, str(error), 1)
     except click.UsageError as error:

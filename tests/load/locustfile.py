@@ -33,8 +33,14 @@ DAY: Final = {
     chores.read_me: 5,
     chores.read_one: 20,
     chores.read_a_foreign_one: 2,
+    chores.read_again: 10,
     chores.page_through: 6,
+    chores.search: 3,
+    chores.search_in_order: 3,
     chores.write: 8,
+    chores.write_once: 2,
+    chores.write_a_batch: 1,
+    chores.edit_what_was_seen: 3,
 }
 
 

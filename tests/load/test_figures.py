@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from tests.benchmarks.environment import Environment
 from tests.load import limits, overloads, storms
 from tests.load.alone import Alone
-from tests.load.clients import Client
 from tests.load.commands import judged
 from tests.load.figures import Answered, Limit, percentile
 from tests.load.machine import Spent
@@ -127,10 +126,8 @@ def test_a_day_is_broken_by_failures_by_surprises_and_by_what_comes_late() -> No
     ]
 
 
-def test_a_row_of_somebody_else_is_one_too_many_even_among_a_million() -> None:
-    ada = Client(None, "ada")
-    ada.id = "ada"
-    assert ada.fault_of([{"owner_id": "ada"}]) == ""
-    fault = ada.fault_of([{"owner_id": "ada"}, {"owner_id": "bob"}])
+def test_a_wrong_answer_is_one_too_many_even_among_a_million() -> None:
     seen = {"GET /v1/items": limits.Seen(1_000_000, 1, 1, 1)}
-    assert list(limits.broken(seen, {f"GET /v1/items: {fault}": 1}, [], None)) == [f"1 x GET /v1/items: {fault}"]
+    fault = f"GET /v1/items: {limits.WRONG}: {limits.FOREIGN}"
+    assert list(limits.broken(seen, {fault: 1}, [], None)) == [f"1 x {fault}"]
+    assert list(limits.broken(seen, {"GET /v1/items: 500": 1}, [], None)) == []
