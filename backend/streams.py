@@ -80,6 +80,8 @@ class Streamed:
             with stepping_out():
                 piece = await anext(pieces, b"")
                 await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+                if exchange.head and piece:  # It decides what a compressed answer says of itself.
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
                 # Without its last message granian closes the connection, and a client sees that something is missing.
                 if exchange.head or await _send_all(piece, pieces, receive, send):
                     await send({"type": "http.response.body", "body": b"", "more_body": False})

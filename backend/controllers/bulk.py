@@ -71,7 +71,12 @@ class BulkController(Controller):
             done = await bulk.fill(conn, chunks(aiter(body), NewItem), body, claim)
         return Answer(done.value, headers=replayed(done))
 
-    @get("/export", media_type=NDJSON, responses={200: ResponseSpec(Item, media_type=NDJSON)})
+    @get(
+        "/export",
+        media_type=NDJSON,
+        responses={200: ResponseSpec(Item, media_type=NDJSON)},
+        response_headers={"Vary": "Authorization, Accept-Encoding"},
+    )
     async def export(self, conn: NamedDependency[Conn], streams: NamedDependency[Streams]) -> Stream:
         """Read all of one's items, oldest first: a stream of lines (NDJSON).
 
