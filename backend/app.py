@@ -12,7 +12,6 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from backend.answers import Answer
 from backend.body import Body
-from backend.compression import Compression
 from backend.controllers.administration import AdministrationController
 from backend.controllers.bulk import BulkController
 from backend.controllers.documentation import documentation
@@ -92,7 +91,7 @@ def create_app(settings: Settings) -> Litestar:
             "streams": Provide(lambda: streams, sync_to_thread=False),
             "probe": Provide(lambda: probe, sync_to_thread=False),
         },
-        middleware=[DefineMiddleware(BearerAuthentication, tokens=access), Negotiation, Compression],
+        middleware=[DefineMiddleware(BearerAuthentication, tokens=access), Negotiation],
         before_request=before_handler,
         after_exception=[recheck],
         exception_handlers=EXCEPTION_HANDLERS,

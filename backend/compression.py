@@ -5,15 +5,15 @@ its compressor before there is anything to compress. So here is decided whether 
 only one that is gets as far as Litestar.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from litestar.config.compression import CompressionConfig
 from litestar.middleware.compression import CompressionMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import Message, Receive, Scope, Send
 
 from backend.etags import CODINGS
-from backend.negotiation import weights_of
+from backend.weights import weights_of
 
 SMALLEST: Final = 1024  # A smaller body is one packet either way.
 # What a route says whose answers have a secret in them. Somebody who can have a guess of his reflected beside it learns
@@ -25,26 +25,6 @@ EXCLUDED: Final = "exclude_from_compression"
 _CONFIG: Final = CompressionConfig(
     "brotli", minimum_size=1, brotli_quality=4, brotli_mode="generic", brotli_lgwin=18, gzip_compress_level=6
 )
-_MOST: Final = 1024  # Characters of Accept-Encoding that are read.
-
-
-class Compression:
-    """Middleware. A request without Accept-Encoding passes it after one look at the names of its headers."""
-
-    __slots__ = ("_app", "_litestar")
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._litestar = CompressionMiddleware(app, _CONFIG)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        accepted = [value for name, value in scope["headers"] if name == b"accept-encoding"]
-        if accepted and (coding := coding_of(b",".join(accepted)[:_MOST])):
-            handler: Any = scope["route_handler"]
-            if not handler.opt.get(EXCLUDED):
-                scope["state"]["coding"] = coding
-                send = _Sending(self._litestar, coding, scope, send)
-        await self._app(scope, receive, send)
 
 
 @lru_cache(maxsize=256)  # Bounded, for the key comes from outside.
@@ -57,13 +37,13 @@ def coding_of(accept_encoding: bytes) -> str:
     return best if weight > 0 and weight >= weights.get("identity", others) else ""
 
 
-class _Sending:
+class Compressed:
     """An answer on its way. Its start waits for the first piece of the body, which says whether it is compressed."""
 
-    __slots__ = ("_coding", "_forward", "_is_first", "_litestar", "_scope", "_send", "_start")
+    __slots__ = ("_coding", "_forward", "_is_first", "_scope", "_send", "_start")
 
-    def __init__(self, litestar: CompressionMiddleware, coding: str, scope: Scope, send: Send) -> None:
-        self._litestar, self._coding, self._scope = litestar, coding, scope
+    def __init__(self, send: Send, coding: str, scope: Scope) -> None:
+        self._coding, self._scope = coding, scope
         self._send = self._forward = send
         self._start: Message | None = None
         self._is_first = False
@@ -75,7 +55,7 @@ class _Sending:
         if start := self._start:
             self._start = None
             if _is_worth_it(start, message):
-                self._forward = self._litestar.create_compression_send_wrapper(self._finish, self._coding, self._scope)
+                self._forward = _litestar().create_compression_send_wrapper(self._finish, self._coding, self._scope)
             await self._forward(start)
         await self._forward(message)
 
@@ -98,6 +78,15 @@ class _Sending:
             case b"vary":
                 return b", ".join({one.strip().lower(): one.strip() for one in value.split(b",")}.values())
         return value
+
+
+@cache
+def _litestar() -> CompressionMiddleware:
+    """Of which only what wraps `send` is used."""
+
+    async def nothing(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    return CompressionMiddleware(nothing, _CONFIG)
 
 
 def _is_worth_it(start: Any, message: Any) -> bool:

@@ -11,13 +11,13 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
-from litestar import Request
+from litestar import Litestar, Request
 from litestar.datastructures import ResponseHeader
 from litestar.di import Provide
 from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg, PathParameter
-from litestar.types import Empty
+from litestar.types import Empty, ExceptionHandlersMap
 from litestar.typing import FieldDefinition
 
 from backend.compression import EXCLUDED
@@ -31,6 +31,7 @@ class Handler(HTTPRouteHandler):
     """A handler whose `Arguments` are made when its route is registered, if they can be."""
 
     _arguments: "Arguments | None" = None
+    _exception_handlers: "ExceptionHandlersMap | None" = None
 
     @property
     def signature_model(self) -> Any:
@@ -40,6 +41,14 @@ class Handler(HTTPRouteHandler):
     def create_kwargs_model(self, path_parameters: Any) -> Any:
         self._arguments = Arguments.of(self)
         return self._arguments or super().create_kwargs_model(path_parameters)
+
+    def on_registration(self, app: Litestar) -> None:
+        super().on_registration(app)
+        self._exception_handlers = super().resolve_exception_handlers()
+
+    def resolve_exception_handlers(self) -> ExceptionHandlersMap:
+        """Collected once, from all layers, where the framework would do so with every request."""
+        return self._exception_handlers or super().resolve_exception_handlers()
 
     def resolve_response_headers(self) -> frozenset[ResponseHeader]:
         """With what the answer is chosen by (RFC 9110, 12.5.5), unless a layer says more about that itself."""

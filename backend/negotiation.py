@@ -3,7 +3,7 @@
 A refusal here comes before anything has been read or written (the order of decisions is CONTRACT.md's).
 """
 
-import re
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -13,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from backend.answers import JSON, MSGPACK
+from backend.compression import EXCLUDED, Compressed, coding_of
 from backend.errors import (
     BodyTooLarge,
     FieldError,
@@ -22,11 +23,11 @@ from backend.errors import (
 )
 from backend.faults import with_head
 from backend.parameters import query_of
+from backend.weights import weights_of
 
 _ACCEPT_CHARACTERS: Final = 1024  # What stands behind them is not read; a header may have 64 KiB.
 MERGE_PATCH: Final = "application/merge-patch+json"
 _BODIES: Final = frozenset({JSON, MSGPACK})
-_WEIGHT: Final = re.compile(r"0(\.\d*)?|1(\.0*)?")
 
 
 class Negotiation:
@@ -40,22 +41,27 @@ class Negotiation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["state"]
-        state["body_type"], state["answer_type"] = negotiate(scope["route_handler"], scope["headers"])
+        state["body_type"], state["answer_type"], coding = negotiate(scope["route_handler"], scope["headers"])
+        if coding:
+            state["coding"] = coding
+            send = Compressed(send, coding, scope)
         await self._app(scope, receive, send)
 
 
-def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
-    """The media types of the body (empty if none is taken) and of the answer.
+def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str, str]:
+    """The media types of the body (empty if none is taken) and of the answer, and its content coding (empty: as it is).
 
     Raises UnsupportedMediaType (415), NotAcceptable (406) and BodyTooLarge (413).
     """
-    content_type, accept, length, given = b"", [], b"", ""
+    content_type, accept, codings, length, given = b"", [], [], b"", ""
     reads = handler.opt.get("reads")  # The one type of a body that is read as it comes.
     takes_body = reads or handler.parsed_data_field is not None
     for name, value in headers:
         match name:
             case b"accept":
                 accept.append(value.decode("latin-1"))
+            case b"accept-encoding":
+                codings.append(value)
             case b"content-type":
                 content_type = value
             case b"content-length":
@@ -70,10 +76,10 @@ def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str
     chosen = _chosen(", ".join(accept)[:_ACCEPT_CHARACTERS] or "*/*", offered(handler))
     if not chosen:
         raise NotAcceptable
-    most = handler.resolve_request_max_body_size()
-    if most and length.isdigit() and int(length[:20]) > most:
+    if length.isdigit() and int(length[:20]) > (handler.resolve_request_max_body_size() or math.inf):
         raise BodyTooLarge
-    return given, chosen
+    coding = coding_of(b",".join(codings)[:_ACCEPT_CHARACTERS]) if codings and not handler.opt.get(EXCLUDED) else ""
+    return given, chosen, coding
 
 
 @cache
@@ -101,16 +107,6 @@ def _weight(weights: Mapping[str, float], media_type: str) -> float:
     """That of the most specific range that fits."""
     ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
     return next((weights[one] for one in ranges if one in weights), 0.0)
-
-
-def weights_of(header: str) -> dict[str, float]:
-    """What a header such as Accept lists, with the weights (RFC 9110, 12.4.2). One that is no weight is 0."""
-    found = {}
-    for part in header.split(","):
-        name, *parameters = (one.strip().lower() for one in part.split(";"))
-        weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
-        found[name] = float(weight) if _WEIGHT.fullmatch(weight) else 0.0
-    return found
 
 
 async def before_handler(request: Request[Any, Any, Any]) -> Response[None] | None:
