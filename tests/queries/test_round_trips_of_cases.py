@@ -85,6 +85,27 @@ async def test_a_list_costs_one_in_any_order_and_a_search_too(wired: Wired, ada:
     assert await wired.cost("GET", "/v1/items", params={"order": order, "q": ""}, headers=ada) == (422, 1)
 
 
+@pytest.mark.parametrize(("path", "body"), [("/v1/items", {"title": "A lens"}), ("/v1/items/batch", [{"title": "x"}])])
+async def test_a_write_under_a_key_costs_one_and_its_repetition_two(
+    wired: Wired, ada: Person, path: str, body: object
+) -> None:
+    keyed = ada | {"idempotency-key": "k"}
+    assert await wired.cost("POST", path, json=body, headers=keyed) == (201, 1)
+    assert await wired.cost("POST", path, json=body, headers=keyed) == (201, 2)
+    other = [{"title": "y"}] if isinstance(body, list) else {"title": "y"}
+    assert await wired.cost("POST", path, json=other, headers=keyed) == (422, 1)
+
+
+async def test_a_condition_costs_nothing_whatever_comes_of_it(wired: Wired, ada: Person) -> None:
+    item = (await wired.client.post("/v1/items", json={"title": "A lens"}, headers=ada)).json()["id"]
+    path = f"/v1/items/{item}"
+    assert await wired.cost("GET", path, headers=ada | {"if-none-match": '"1"'}) == (304, 1)
+    for method, body, done in (("PATCH", {"title": "A mirror"}, 200), ("DELETE", None, 204)):
+        assert await wired.cost(method, path, json=body, headers=ada | {"if-match": '"9"'}) == (412, 1)
+        seen = '"1"' if method == "PATCH" else '"2"'
+        assert await wired.cost(method, path, json=body, headers=ada | {"if-match": seen}) == (done, 1)
+
+
 async def test_who_is_no_administrator_learns_it_for_one(wired: Wired, ada: Person) -> None:
     assert await wired.cost("GET", "/v1/users", headers=ada) == (403, 1)
 
