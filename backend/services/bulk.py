@@ -16,7 +16,7 @@ from backend.services.idempotency import Outcome, is_answered, kept_for
 from queries import idempotency_keys, item_batches, item_lists
 from queries._fetch import Conn, Transaction
 from queries.claim import Claim
-from queries.items import Item
+from queries.item_lists import Line
 
 # Somewhat more than a client may be silent for: it is told so itself, before PostgreSQL ends the transaction.
 _IDLE_SECONDS: Final = 40.0
@@ -85,7 +85,7 @@ async def lines(conn: Conn) -> AsyncIterator[bytes]:
     """All of one's items as they are at this moment, oldest first, as NDJSON; the next are read while some are sent."""
     encode = msgspec.json.Encoder().encode_lines
     async with conn.transaction(snapshot=True, idle_seconds=_IDLE_SECONDS) as transaction:
-        ahead = asyncio.create_task(item_lists.oldest(transaction, _BELOW_ALL, _MOST_ROWS))
+        ahead = asyncio.create_task(item_lists.lines(transaction, _BELOW_ALL, _MOST_ROWS))
         try:
             while found := await ahead:
                 ahead = asyncio.create_task(_after(transaction, found))
@@ -94,10 +94,10 @@ async def lines(conn: Conn) -> AsyncIterator[bytes]:
             await _end(ahead)
 
 
-async def _after(transaction: Transaction, found: Sequence[Item]) -> list[Item]:
+async def _after(transaction: Transaction, found: Sequence[Line]) -> list[Line]:
     if len(found) < _MOST_ROWS:
         return []
-    return await item_lists.oldest(transaction, found[-1].id, _MOST_ROWS)
+    return await item_lists.lines(transaction, UUID(found[-1].id), _MOST_ROWS)
 
 
 async def _end[T](task: asyncio.Task[T] | None) -> None:
