@@ -28,7 +28,8 @@ HELD: Final = ContextVar["Admission | None"]("admission", default=None)
 
 @contextmanager
 def stepping_out() -> Iterator[None]:
-    """Leaves the slot to another for as long as this request waits for neither the event loop nor the database."""
+    """Leaves the slot to another for as long as this request waits for its client or a thread. A stream, of which there
+    are a few and which are counted by themselves, is outside from its first byte to its last."""
     admission = HELD.get()
     if admission is None:
         yield

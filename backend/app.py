@@ -91,7 +91,10 @@ def create_app(settings: Settings) -> Litestar:
             "streams": Provide(lambda: streams, sync_to_thread=False),
             "probe": Provide(lambda: probe, sync_to_thread=False),
         },
-        middleware=[DefineMiddleware(BearerAuthentication, tokens=access), Negotiation],
+        middleware=[
+            DefineMiddleware(BearerAuthentication, tokens=access),
+            DefineMiddleware(Negotiation, stream_max_bytes=settings.import_max_bytes),
+        ],
         before_request=before_handler,
         after_exception=[recheck],
         exception_handlers=EXCEPTION_HANDLERS,

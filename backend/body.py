@@ -14,7 +14,7 @@ from backend.errors import BadRequest, BodyTooLarge, MalformedJson, MalformedMsg
 from backend.rereading import bounded, read_json_again, read_msgpack_again
 
 # Besides DecodeError: text that is no UTF-8, and a nesting that is deeper than the stack.
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Body(Request[Any, Any, Any]):
@@ -52,7 +52,7 @@ class Body(Request[Any, Any, Any]):
             except msgspec.ValidationError:
                 read_again = read_msgpack_again if packed else read_json_again
                 return read_again(raw, decoder.type, self.app.state.settings.password_min_length)
-        except _UNREADABLE:
+        except UNREADABLE:
             raise (MalformedMsgpack if packed else MalformedJson) from None
 
 

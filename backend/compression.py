@@ -16,6 +16,7 @@ from backend.etags import CODINGS
 from backend.weights import weights_of
 
 SMALLEST: Final = 1024  # A smaller body is one packet either way.
+LARGEST: Final = 256 * 1024  # A larger one would hold the event loop for some ten milliseconds and more.
 # What a route says whose answers have a secret in them. Somebody who can have a guess of his reflected beside it learns
 # from the length of the compressed answer how much of the guess is right (BREACH): tokens are never compressed.
 EXCLUDED: Final = "exclude_from_compression"
@@ -59,6 +60,11 @@ class Compressed:
             await self._forward(start)
         await self._forward(message)
 
+    async def end(self) -> None:
+        """Closes the compressor of an answer that was left before its end."""
+        if self._forward is not self._send:
+            await self._forward({"type": "http.disconnect"})
+
     async def _finish(self, message: Message) -> None:
         """What Litestar has compressed, as it should be."""
         if message["type"] == "http.response.start":
@@ -91,6 +97,6 @@ def _litestar() -> CompressionMiddleware:
 
 def _is_worth_it(start: Any, message: Any) -> bool:
     """Refusals go as they are: they are small, and not all of them come this way."""
-    if start["status"] >= 400 or not (message.get("more_body") or len(message["body"]) >= SMALLEST):
+    if start["status"] >= 400 or not (message.get("more_body") or SMALLEST <= len(message["body"]) <= LARGEST):
         return False
     return all(name != b"content-encoding" for name, _ in start["headers"])

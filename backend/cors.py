@@ -11,6 +11,11 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 _VARY: Final = b"vary", b"Origin"
+# What else a page may read of an answer.
+_EXPOSED: Final = (
+    b"access-control-expose-headers",
+    b"ETag, Idempotent-Replayed, Link, Location, Retry-After, X-Request-ID",
+)
 _PREFLIGHT: Final = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
     (b"access-control-allow-headers", b"Authorization, Content-Type, X-Request-ID, *"),
@@ -36,7 +41,8 @@ class CrossOrigin:
 
         async def reply(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *allowed, _VARY]
+                exposed = [_EXPOSED] if allowed else []
+                message["headers"] = [*message["headers"], *allowed, *exposed, _VARY]
             await send(message)
 
         if allowed and scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:

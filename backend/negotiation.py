@@ -34,21 +34,29 @@ class Negotiation:
     """Middleware between authentication and the guards. Itself no guard, for the framework copies the handler for
     each call of one, and reads all headers; here each header is looked at once."""
 
-    __slots__ = ("_app",)
+    __slots__ = ("_app", "_stream_max_bytes")
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, stream_max_bytes: float = math.inf) -> None:
         self._app = app
+        self._stream_max_bytes = stream_max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope["state"]
-        state["body_type"], state["answer_type"], coding = negotiate(scope["route_handler"], scope["headers"])
+        state["body_type"], state["answer_type"], coding = negotiate(
+            scope["route_handler"], scope["headers"], self._stream_max_bytes
+        )
         if coding:
             state["coding"] = coding
-            send = Compressed(send, coding, scope)
-        await self._app(scope, receive, send)
+            compressed = Compressed(send, coding, scope)
+            try:
+                await self._app(scope, receive, compressed)
+            finally:
+                await compressed.end()
+        else:
+            await self._app(scope, receive, send)
 
 
-def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str, str]:
+def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]], stream_max_bytes: float) -> tuple[str, str, str]:
     """The media types of the body (empty if none is taken) and of the answer, and its content coding (empty: as it is).
 
     Raises UnsupportedMediaType (415), NotAcceptable (406) and BodyTooLarge (413).
@@ -76,7 +84,7 @@ def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str
     chosen = _chosen(", ".join(accept)[:_ACCEPT_CHARACTERS] or "*/*", offered(handler))
     if not chosen:
         raise NotAcceptable
-    if length.isdigit() and int(length[:20]) > (handler.resolve_request_max_body_size() or math.inf):
+    if length.isdigit() and int(length[:20]) > (handler.resolve_request_max_body_size() or stream_max_bytes):
         raise BodyTooLarge
     coding = coding_of(b",".join(codings)[:_ACCEPT_CHARACTERS]) if codings and not handler.opt.get(EXCLUDED) else ""
     return given, chosen, coding

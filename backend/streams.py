@@ -15,6 +15,8 @@ from backend.faults import problem_of
 
 NDJSON: Final = "application/x-ndjson"
 STALL_SECONDS: Final = 30.0
+# What a reader is given at once, and what is compressed at once: a few milliseconds of the event loop.
+_SLICE_BYTES: Final = 64 * 1024
 
 
 class Streams:
@@ -80,34 +82,63 @@ class Streamed:
             with stepping_out():
                 piece = await anext(pieces, b"")
                 await send({"type": "http.response.start", "status": 200, "headers": self._headers})
-                if exchange.head and piece:  # It decides what a compressed answer says of itself.
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-                # Without its last message granian closes the connection, and a client sees that something is missing.
-                if exchange.head or await _send_all(piece, pieces, receive, send):
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                if exchange.head:
+                    await _send_head(piece, send)
+                else:
+                    await _send_all(piece, pieces, _Reader(receive, send))
 
 
-async def _send_all(piece: bytes, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> bool:
-    """False: the reader has gone or stalls, or what makes the pieces has failed and is logged."""
-    leaving = asyncio.create_task(_left(receive))
-    try:
-        while piece:
-            sending = asyncio.ensure_future(send({"type": "http.response.body", "body": piece, "more_body": True}))
-            await asyncio.wait({sending, leaving}, timeout=STALL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done() or leaving.done():
-                sending.cancel()
+class _Reader:
+    """Whoever receives a stream, for as long as that goes on."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._send = send
+        self._leaving = asyncio.create_task(_left(receive))
+
+    async def takes(self, body: bytes, more_body: bool) -> bool:
+        """False: has gone, or has taken nothing of this for half a minute."""
+        sending = asyncio.ensure_future(
+            self._send({"type": "http.response.body", "body": body, "more_body": more_body})
+        )
+        try:
+            waiting = {sending, self._leaving}
+            await asyncio.wait(waiting, timeout=STALL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if self._leaving.done() or not sending.done():
                 return False
             sending.result()
-            piece = await anext(pieces, b"")
-    except Exception as error:
-        problem_of(error)
-        return False
-    finally:
-        leaving.cancel()
-    return True
+            return True
+        finally:
+            sending.cancel()
+
+    def forget(self) -> None:
+        self._leaving.cancel()
 
 
 async def _left(receive: Receive) -> None:
     """Ends when the client does."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _send_head(piece: bytes, send: Send) -> None:
+    if piece:  # It decides what a compressed answer says of itself.
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send_all(piece: bytes, pieces: AsyncIterator[bytes], reader: _Reader) -> None:
+    """To the last message, unless the reader is lost or what makes the pieces has failed, which is logged.
+
+    Without that message granian closes the connection, and a client sees that something is missing.
+    """
+    try:
+        while piece:
+            for start in range(0, len(piece), _SLICE_BYTES):
+                if not await reader.takes(piece[start : start + _SLICE_BYTES], more_body=True):
+                    return
+            piece = await anext(pieces, b"")
+        await reader.takes(b"", more_body=False)
+    except Exception as error:
+        problem_of(error)
+    finally:
+        reader.forget()

@@ -17,6 +17,7 @@ from queries._statements import Asked, Message, composed
 _STALE: Final = frozenset({"0A000", "26000"})
 _COPIES: Final = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
 _CANCEL_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 1.0
 
 type Row = Sequence[Any]
 
@@ -72,6 +73,7 @@ class Connection(AsyncConnection[Row]):
     prepared: set[bytes] | None = None
     _exchange: _Exchange | None = None
     _watched: int | None = None  # The socket, while the loop watches it for us.
+    _looking: asyncio.TimerHandle | None = None
 
     async def ask(self, *asked: Asked, prepares: bool = True) -> list[Result]:
         """Sends the statements in one message, which PostgreSQL runs as one implicit transaction.
@@ -103,6 +105,8 @@ class Connection(AsyncConnection[Row]):
 
     async def close(self) -> None:
         self._unwatch()
+        if self._looking:
+            self._looking.cancel()
         await super().close()
 
     async def _results_of(self, message: Message) -> list[PGresult]:
@@ -112,6 +116,9 @@ class Connection(AsyncConnection[Row]):
             await exchange.over
         except asyncio.CancelledError:
             await self._abandon(exchange)
+            raise
+        except Error:
+            self._unwatch()  # As in _fail: libpq may have closed the socket while it sent.
             raise
         finally:
             self._exchange = None
@@ -124,6 +131,8 @@ class Connection(AsyncConnection[Row]):
         if self._watched is None:
             loop.add_reader(socket, self._read)
             self._watched = socket
+        if self._looking is None:
+            self._looking = loop.call_later(_LOOK_SECONDS, self._look, None)
         if self.pgconn.flush() != 0:
             exchange.sends = True
             loop.add_writer(socket, self._write, exchange)
@@ -138,12 +147,12 @@ class Connection(AsyncConnection[Row]):
 
     def _read(self) -> None:
         exchange, pgconn = self._exchange, self.pgconn
-        if exchange is None or exchange.over.done():
-            self._unwatch()  # Nobody has asked: the server says good-bye, and whoever asks next will hear it.
+        if exchange and exchange.over.done():
+            self._unwatch()  # It is being abandoned, in psycopg's own way.
             return
         try:
             pgconn.consume_input()
-            while not pgconn.is_busy():
+            while exchange and not pgconn.is_busy():
                 if (result := pgconn.get_result()) is None:
                     exchange.over.set_result(None)
                     return
@@ -153,10 +162,22 @@ class Connection(AsyncConnection[Row]):
         except Error as error:
             self._fail(exchange, error)
 
-    def _fail(self, exchange: _Exchange, error: Error) -> None:
-        # libpq has closed a socket that broke: before anybody else is given its number, it must be watched no more.
+    def _look(self, before: _Exchange | None) -> None:
+        """Looks by itself while an answer is long in coming: of a socket that the server has reset uvloop says nothing.
+
+        The timer is one for many messages, for most are answered long before it.
+        """
+        exchange, self._looking = self._exchange, None
+        if exchange:
+            if exchange is before and not exchange.over.done():
+                self._read()
+            self._looking = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look, exchange)
+
+    def _fail(self, exchange: _Exchange | None, error: Error) -> None:
+        # libpq has closed a socket that broke: before anybody else is given its number, it must be watched no more. Of
+        # one that breaks while nobody asks the next who would hears at once, for the connection counts as closed.
         self._unwatch()
-        if not exchange.over.done():
+        if exchange and not exchange.over.done():
             exchange.over.set_exception(error)
 
     def _unwatch(self) -> None:

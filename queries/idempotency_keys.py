@@ -28,7 +28,7 @@ async def find(conn: Door, route: str, key: str) -> Kept | None:
 
 KEEP: Final = """
 INSERT INTO idempotency_keys (route, key, digest, answer, expires_at)
-VALUES (%(route)s, %(key)s, %(digest)s, %(answer)s, now() + make_interval(secs => %(seconds)s))
+VALUES (%(route)s, %(key)s, %(digest)s, %(answer)s, clock_timestamp() + make_interval(secs => %(seconds)s))
 """
 
 

@@ -15,7 +15,7 @@ from backend.idempotency import REPLAYED, IdempotencyKey, claim_before_reading, 
 from backend.services import bulk
 from backend.services import items as services
 from backend.streams import NDJSON, Stream, Streams
-from backend.uploads import chunks, pieces
+from backend.uploads import chunks, pieces, read_out
 from queries._fetch import Conn
 from queries.items import Item
 
@@ -68,7 +68,11 @@ class BulkController(Controller):
         with streams.one():
             body = bulk.Digested(pieces(request, request.app.state.settings.import_max_bytes))
             claim = claim_before_reading(request, idempotency_key)
-            done = await bulk.fill(conn, chunks(aiter(body), NewItem), body, claim)
+            try:
+                done = await bulk.fill(conn, chunks(aiter(body), NewItem), body, claim)
+            except Exception:
+                await read_out(aiter(body))
+                raise
         return Answer(done.value, headers=replayed(done))
 
     @get(

@@ -14,12 +14,12 @@ from backend.answers import Answer
 from backend.contracts.items import ItemPatch, NewItem, Order, Search
 from backend.contracts.pages import Cursor, Limit, Page
 from backend.controllers.found import found, in_state
+from backend.controllers.item_lists import page_of_items
 from backend.errors import IdempotencyKeyInUse, IdempotencyKeyReused, InvalidCursor, NotFound, PreconditionFailed
 from backend.etags import IfMatch, versions_of
 from backend.handlers import delete, get, patch, post
 from backend.idempotency import REPLAYED, IdempotencyKey, claim_of, replayed
 from backend.services import items as services
-from backend.services.item_lists import page_of_items
 from queries import items
 from queries._fetch import Conn
 from queries.items import Item

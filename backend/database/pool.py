@@ -13,6 +13,12 @@ class Connections(AsyncConnectionPool[Connection]):
 
     reads: SharedReads | None
 
+    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109  # psycopg_pool's signature.
+        """One that is open as far as is known: the others, of a server that has restarted, go back to be replaced."""
+        while (connection := await super().getconn(timeout)).closed:
+            await self.putconn(connection)
+        return connection
+
 
 def create_pool(settings: Settings) -> Connections:
     """A pool that is not open yet. Autocommit: a message is its own transaction (see `queries._fetch`)."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
@@ -11,6 +10,7 @@ import msgspec
 import psycopg
 
 from backend.contracts.items import Imported, NewItem
+from backend.contracts.pages import OLDEST
 from backend.errors import IdempotencyKeyReused
 from backend.services.idempotency import Outcome, is_answered, kept_for
 from queries import idempotency_keys, item_batches, item_lists
@@ -18,10 +18,9 @@ from queries._fetch import Conn, Transaction
 from queries.claim import Claim
 from queries.item_lists import Line
 
-# Somewhat more than a client may be silent for: it is told so itself, before PostgreSQL ends the transaction.
+# Between two statements: more than a client may be silent for and lines may be collected for together.
 _IDLE_SECONDS: Final = 40.0
 _MOST_ROWS: Final = 1000
-_BELOW_ALL: Final = UUID(int=0)
 
 
 class Digested:
@@ -85,7 +84,7 @@ async def lines(conn: Conn) -> AsyncIterator[bytes]:
     """All of one's items as they are at this moment, oldest first, as NDJSON; the next are read while some are sent."""
     encode = msgspec.json.Encoder().encode_lines
     async with conn.transaction(snapshot=True, idle_seconds=_IDLE_SECONDS) as transaction:
-        ahead = asyncio.create_task(item_lists.lines(transaction, _BELOW_ALL, _MOST_ROWS))
+        ahead = asyncio.create_task(item_lists.lines(transaction, OLDEST, _MOST_ROWS))
         try:
             while found := await ahead:
                 ahead = asyncio.create_task(_after(transaction, found))
@@ -101,8 +100,7 @@ async def _after(transaction: Transaction, found: Sequence[Line]) -> list[Line]:
 
 
 async def _end[T](task: asyncio.Task[T] | None) -> None:
-    """Leaves nothing under way on a connection that others will have."""
-    if task and not task.done():
+    """Leaves nothing under way on a connection that others will have; what it raises is told elsewhere, or too late."""
+    if task:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.gather(task, return_exceptions=True)

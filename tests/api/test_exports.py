@@ -136,10 +136,23 @@ async def test_an_export_shows_one_moment(
     await until(lambda: len(reader.received) == 2)
     await superuser.execute("DELETE FROM items WHERE owner_id = %s", [ada.id])
     await add_item(client, ada, "Late")
-    reader.take(100)
+    reader.take(1000)
     await reader.over
     assert reader.is_complete
     assert len(reader.lines) == 3500
+
+
+async def test_a_reader_is_given_a_little_at_a_time(
+    lone: tuple[Litestar, Any], ada: Person, superuser: Connection
+) -> None:
+    long = "SELECT %s, n, repeat('\u20ac', 2000) FROM generate_series(1, 1200) AS n"
+    await superuser.execute(f"INSERT INTO items (owner_id, title, description) {long}".encode(), [ada.id])
+    reader = Reader(lone[1], ada)
+    reader.take(1000)
+    await reader.over
+    assert reader.is_complete
+    assert len(reader.lines) == 1200
+    assert max(len(message.get("body", b"")) for message in reader.received) <= 64 * 1024
 
 
 async def test_a_reader_that_goes_away_frees_the_connection(
@@ -166,6 +179,12 @@ async def test_a_reader_that_stalls_frees_the_connection(
     await reader.over
     await until(lambda: is_free(lone[0]))
     assert not reader.is_complete
+    # Also before the very last message, when everything else has been taken.
+    await superuser.execute("DELETE FROM items WHERE owner_id = %s", [ada.id])
+    last = Reader(lone[1], ada)
+    last.take(1)
+    await last.over
+    assert not last.is_complete
 
 
 async def test_an_export_may_take_longer_than_a_request(
@@ -178,7 +197,7 @@ async def test_an_export_may_take_longer_than_a_request(
         for _ in range(4):
             reader.take(1)
             await asyncio.sleep(0.15)  # The passing of time is what this is about.
-        reader.take(10)
+        reader.take(1000)
         await reader.over
     assert reader.is_complete
     assert len(reader.lines) == 3500
@@ -195,7 +214,7 @@ async def test_an_export_whose_database_fails_ends_without_its_end(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
     )
-    reader.take(100)
+    reader.take(1000)
     await reader.over
     assert not reader.is_complete
     assert 0 < len(reader.lines) < 5000

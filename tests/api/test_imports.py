@@ -10,6 +10,7 @@ from litestar import Litestar
 
 from backend import uploads
 from backend.app import at_the_edge
+from backend.services import bulk
 from backend.settings import Settings
 from tests.api.asgi import scope_of
 from tests.api.shapes import bad_fields, refused
@@ -65,7 +66,6 @@ async def test_a_line_may_arrive_in_pieces(
         (b'{"title":"' + b"x" * 201 + b'"}', {"/{n}/title": "out_of_range"}),
         (b'{"title":"x","colour":"red"}', {"/{n}/colour": "unknown_field"}),
         (b'{"title":"a","title":7,"title":""}', {"/{n}/title": "out_of_range"}),
-        (b'{"title":7,"title":"a"}', {"/{n}": "invalid"}),
         (b"{}", {"/{n}/title": "missing"}),
         (b"7", {"/{n}": "invalid"}),
         (b'[{"title":"x"}]', {"/{n}": "invalid"}),
@@ -91,6 +91,13 @@ async def test_a_bad_line_is_named_by_its_number_and_nothing_is_kept(
     answer = await send(client, ada, lines(before) + line + b"\n" + lines(5))
     assert bad_fields(answer) == {pointer.format(n=before + 1): code for pointer, code in bad.items()}
     assert await titles(superuser, ada) == []
+
+
+async def test_of_a_field_that_is_given_twice_the_last_counts_as_everywhere(
+    client: httpx.AsyncClient, ada: Person, superuser: Connection
+) -> None:
+    assert (await send(client, ada, b'{"title":7,"title":"last"}')).json() == {"created": 1}
+    assert await titles(superuser, ada) == ["last"]
 
 
 async def test_a_line_without_an_end_is_not_waited_for(client: httpx.AsyncClient, ada: Person) -> None:
@@ -180,8 +187,12 @@ class Upload:
 
 
 async def is_importing(superuser: Connection) -> bool:
+    return await are_importing(superuser, 1)
+
+
+async def are_importing(superuser: Connection, number: int) -> bool:
     open_ones = "SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
-    return await rows(superuser, open_ones) != []
+    return len(await rows(superuser, open_ones)) >= number
 
 
 async def test_while_one_imports_under_a_key_others_are_told_at_once(
@@ -202,7 +213,7 @@ async def test_a_worker_has_a_few_streams_and_refuses_the_next(
         busy = [Upload(client, ada) for _ in range(2)]
         for upload in busy:
             upload.send(lines(1))
-        await until(lambda: is_importing(superuser))
+        await until(lambda: are_importing(superuser, 2))
         refused(await send(client, ada, lines(1)), 503, "overloaded")
         refused(await client.get("/v1/items/export", headers=ada), 503, "overloaded")
         assert (await client.get("/v1/items", headers=ada)).status_code == 200
@@ -223,14 +234,51 @@ async def test_an_import_may_take_longer_than_a_request_as_long_as_something_arr
         assert (await upload.end()).json() == {"created": 4}
 
 
+async def test_a_slow_import_is_not_ended_by_the_database(
+    client: httpx.AsyncClient, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "_IDLE_SECONDS", 0.6)
+    monkeypatch.setattr(uploads, "_MOST_SECONDS", 0.1)
+    upload = Upload(client, ada)
+    for number in range(8):
+        upload.send(lines(1, number) if number % 2 else b"\n")
+        await asyncio.sleep(0.2)  # The passing of time is what this is about.
+    assert (await upload.end()).json() == {"created": 4}
+
+
+async def test_an_import_under_a_key_is_in_nobodys_way(
+    client: httpx.AsyncClient, ada: Person, bob: Person, superuser: Connection
+) -> None:
+    keyed = {"idempotency-key": "k"}
+    await client.post("/v1/items", json={"title": "Old"}, headers=bob | keyed)
+    await superuser.execute("UPDATE idempotency_keys SET expires_at = now() - interval '99 days'")
+    upload = Upload(client, ada, **keyed)
+    upload.send(lines(1500))
+    await until(lambda: is_importing(superuser))
+    assert (await client.post("/v1/items", json={"title": "New"}, headers=bob | keyed)).status_code == 201
+    assert (await upload.end()).json() == {"created": 1500}
+
+
+async def test_what_is_said_to_be_too_large_is_refused_before_anything_else(
+    settings_with: Callable[..., Settings], ada: Person
+) -> None:
+    settings = settings_with(IMPORT_MAX_BYTES="100")
+    async with running(settings) as app, client_of(app, settings) as client:
+        headers = ada | NDJSON | {"idempotency-key": ""}
+        answer = await client.post("/v1/items/import?colour=red", content=lines(100), headers=headers)
+        refused(answer, 413, "body_too_large")
+
+
 async def test_an_upload_that_stalls_is_over_and_leaves_nothing(
     client: httpx.AsyncClient, ada: Person, superuser: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "STALL_SECONDS", 0.2)
-    upload = Upload(client, ada)
-    upload.send(lines(1500))
-    refused(await upload.answer, 408, "body_timeout")
+    for _ in range(3):  # One more than there may be at once.
+        upload = Upload(client, ada)
+        upload.send(lines(1500))
+        refused(await upload.answer, 408, "body_timeout")
     assert await titles(superuser, ada) == []
+    assert not await is_importing(superuser)
 
 
 async def test_an_upload_that_is_cut_leaves_nothing_and_is_a_line_at_info(
