@@ -40,6 +40,15 @@ is 404 `not_found`, and a method that an address does not have is 405 `method_no
 **Values.** Times are RFC 3339 in UTC, ids are UUIDs that sort by the time they were made. A field or a query parameter
 that is not documented is refused, and so is a parameter that is given twice.
 
+**Conditions.** What has an `ETag` is answered 304 to an `If-None-Match` that names it, and changed or deleted only in a
+state that `If-Match` names, if there is one: 412 otherwise.
+
+**Repetition.** Where `Idempotency-Key` is listed a request that is sent again under the same key is done once and
+answered again, with `Idempotent-Replayed: true`.
+
+**Types.** JSON is MessagePack too, by `Content-Type` and `Accept`. Answers are compressed by `Accept-Encoding`. Streams
+are NDJSON; one that was cut off ends without its last chunk.
+
 **Request ids.** Every answer carries `X-Request-ID`. A UUID that came in a header of this name is kept.
 """
 
