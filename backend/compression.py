@@ -41,13 +41,13 @@ def coding_of(accept_encoding: bytes) -> str:
 class Compressed:
     """An answer on its way. Its start waits for the first piece of the body, which says whether it is compressed."""
 
-    __slots__ = ("_coding", "_forward", "_is_first", "_scope", "_send", "_start")
+    __slots__ = ("_coding", "_forward", "_is_complete", "_is_first", "_scope", "_send", "_start")
 
     def __init__(self, send: Send, coding: str, scope: Scope) -> None:
         self._coding, self._scope = coding, scope
         self._send = self._forward = send
         self._start: Message | None = None
-        self._is_first = False
+        self._is_first = self._is_complete = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -58,11 +58,12 @@ class Compressed:
             if _is_worth_it(start, message):
                 self._forward = _litestar().create_compression_send_wrapper(self._finish, self._coding, self._scope)
             await self._forward(start)
+        self._is_complete = not message.get("more_body")
         await self._forward(message)
 
     async def end(self) -> None:
         """Closes the compressor of an answer that was left before its end."""
-        if self._forward is not self._send:
+        if self._forward is not self._send and not self._is_complete:
             await self._forward({"type": "http.disconnect"})
 
     async def _finish(self, message: Message) -> None:

@@ -43,6 +43,18 @@ async def test_every_item_is_exported_once_oldest_first(
     assert all(list(one) == ITEM and one["owner_id"] == ada.id for one in found)
 
 
+@pytest.mark.parametrize("coding", ["br", "gzip", "identity"])
+async def test_an_export_is_one_line_in_the_log_in_any_coding(
+    client: httpx.AsyncClient, ada: Person, superuser: Connection, coding: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await superuser.execute(MANY, [ada.id, 2500])
+    answer = await client.get("/v1/items/export", headers=ada | {"accept-encoding": coding})
+    assert answer.headers.get("content-encoding", "identity") == coding
+    assert len(answer.content.splitlines()) == 2500
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "status=200" in line
+
+
 async def test_an_item_is_exported_as_it_is_read(client: httpx.AsyncClient, ada: Person) -> None:
     item = await add_item(client, ada, 'A "lens"\n\u2028 🦊', description="Old")
     assert await export(client, ada) == [item]

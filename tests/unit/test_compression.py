@@ -1,5 +1,6 @@
 """What is compressed and how: every kind of answer, by an application that has nothing else."""
 
+import gc
 import gzip
 import random
 import zlib
@@ -339,3 +340,21 @@ async def test_a_stream_that_fails_before_its_first_piece_is_a_whole_problem(app
     for headers in ({"accept_encoding": "br"}, {"accept_encoding": "gzip"}):
         got = await ask(app, "/broken", **headers)
         assert (got.status, got.coding, got.headers["content-type"]) == (500, None, "application/problem+json")
+
+
+@pytest.mark.parametrize("coding", DECODED)
+@pytest.mark.parametrize("complete", [True, False])
+async def test_a_stream_leaves_no_compressor_open_and_closes_none_twice(coding: str, complete: bool) -> None:
+    """What is left open complains when it is collected, and a warning fails the test."""
+
+    async def send(message: Any) -> None: ...
+
+    compressed = Compressed(send, coding, {"type": "http", "headers": [], "state": {}})  # type: ignore[arg-type]
+    await compressed({"type": "http.response.start", "status": 200, "headers": []})
+    for piece in PIECES:
+        await compressed({"type": "http.response.body", "body": piece, "more_body": True})
+    if complete:
+        await compressed({"type": "http.response.body", "body": b"", "more_body": False})
+    await compressed.end()
+    del compressed
+    gc.collect()
