@@ -140,7 +140,7 @@ def _members(value: Any) -> Mapping[str, Any] | None:
 
 def _elements(value: Any, bounds: Sequence[Any]) -> Sequence[Any] | None:
     with suppress(msgspec.ValidationError):
-        return msgspec.convert(value, bounded(list[Any], bounds))  # type: ignore[no-any-return]
+        return msgspec.convert(value, bounded(list[Any], bounds))  # type: ignore[no-any-return]  # A list, by its type.
     return None
 
 
@@ -158,7 +158,7 @@ def _packed_members(part: msgspec.Raw) -> Mapping[str, Any] | None:
 
 def _packed_elements(part: msgspec.Raw, bounds: Sequence[Any]) -> Sequence[Any] | None:
     with suppress(msgspec.ValidationError):
-        return msgspec.msgpack.decode(part, type=bounded(list[msgspec.Raw], bounds))  # type: ignore[no-any-return]
+        return msgspec.msgpack.decode(part, type=bounded(list[msgspec.Raw], bounds))  # type: ignore[no-any-return]  # As above.
     return None
 
 

@@ -138,7 +138,7 @@ async def _send_all(piece: bytes, pieces: AsyncIterator[bytes], reader: _Reader)
                     return
             piece = await anext(pieces, b"")
         await reader.takes(b"", more_body=False)
-    except Exception as error:
+    except Exception as error:  # It has begun, so there is no other answer to give.
         problem_of(error)
     finally:
         reader.forget()

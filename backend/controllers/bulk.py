@@ -70,7 +70,7 @@ class BulkController(Controller):
             claim = claim_before_reading(request, idempotency_key)
             try:
                 done = await bulk.fill(conn, chunks(aiter(body), NewItem), body, claim)
-            except Exception:
+            except Exception:  # Whatever it is refused for, and with the connection given back already.
                 await read_out(aiter(body))
                 raise
         return Answer(done.value, headers=replayed(done))
