@@ -13,6 +13,7 @@ from backend.operators import OperatorError
 COMMANDS: Final = {
     "serve": "backend.internal.serving",
     "migrate": "backend.internal.migrating",
+    "check": "backend.internal.checking",
     "prestart": "backend.internal.prestarting",
     "users": "backend.internal.accounts",
     "sessions": "backend.internal.accounts",

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from backend.checks.reading import OWNERS, statements
 from tests.database import Connection, rows
-from tests.statements import OWNERS, statements
 
 GATE: Final = "lodestar_gate"
 PATH: Final = ["search_path=pg_catalog, public, pg_temp"]

@@ -21,6 +21,8 @@ OPERATORS: Final = {
     "backend.prestart": "says in one line why the database is not fit to be served from",
     "backend.server": "refuses a port that is taken",
     "backend.worker": "says in one line why an application cannot start",
+    "backend.checks.allowances": "names what cannot be read in the list of what is allowed",
+    "backend.checks.database": "`backend check`, where it cannot connect",
     "backend.database.binaries": "PostgreSQL for development, which `serve` brings up",
     "backend.database.cluster": "as above",
     "backend.database.embedded": "as above",
@@ -30,6 +32,8 @@ OPERATORS: Final = {
 }
 # Whoever runs SQL of his own, and why it is no statement of the API.
 SPEAKERS: Final = {
+    "backend.checks.database": "reads the catalogue, and is rolled back",
+    "backend.checks.trees": "prepares statements to see how PostgreSQL understands them",
     "backend.database.embedded": "creates the owner and the database, as the superuser of a development server",
     "backend.database.migrate": "runs the migration files, as the owner",
     "backend.database.roles": "creates the roles, as the owner",

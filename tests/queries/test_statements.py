@@ -14,13 +14,13 @@ from msgspec import Struct
 from msgspec.structs import fields
 from psycopg import AsyncConnection
 
+from backend.checks.reading import OWNERS, Statement, calls_of, modules, statements, tree_of
 from backend.settings import Settings
 from queries import _fetch, _sharing, claim, context
 from queries._fetch import row_maker
 from queries.claim import CLAIM, Claim
 from queries.context import ENTER, Context
 from tests.database import Connection, rows
-from tests.statements import OWNERS, Statement, calls_of, modules, statements, tree_of
 
 PLACEHOLDER: Final = re.compile(r"%\((\w+)\)s")
 KINDS: Final = {
@@ -98,7 +98,7 @@ def test_a_statement_is_given_what_it_asks_for(statement: Statement) -> None:
 
 @every_statement
 def test_a_statement_has_one_function_named_for_the_wish(statement: Statement) -> None:
-    assert statement.call.function.upper() == statement.name
+    assert statement.call.function.name.upper() == statement.name
 
 
 @every_statement

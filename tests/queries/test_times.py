@@ -10,11 +10,11 @@ from litestar import Litestar
 from msgspec import Struct
 from msgspec.structs import fields
 
+from backend.checks.reading import statements
 from queries import items, sessions, users
 from queries._fetch import Conn
 from tests.database import Connection, context_of, rows
 from tests.people import Person
-from tests.statements import statements
 
 RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 

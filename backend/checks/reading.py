@@ -1,16 +1,18 @@
-"""Every statement there is, found by reading the modules of `queries`, and the Struct that it fills."""
+"""Every statement there is, found by reading the modules of `queries`, and how each is used."""
 
 import ast
 import inspect
 import pkgutil
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NamedTuple, get_origin
+from typing import Any, Final, Literal, get_origin
 
 from msgspec import Struct
 
 import queries
+from backend.checks.findings import shown
 
 # What the owner runs; everything else is the API's.
 OWNERS: Final = {"queries.operators"}
@@ -28,26 +30,41 @@ GROUND: Final = {
 FETCHES: Final = {"fetch_all", "fetch_one", "fetch_optional"}
 
 
-class Call(NamedTuple):
-    """Where a statement is used: `shape` is the name of the Struct, None where there are no rows."""
+class Call(Struct, frozen=True):
+    """Where a statement is used: `shape` is the expression of the Struct, None where there are no rows."""
 
-    function: str
+    function: ast.FunctionDef | ast.AsyncFunctionDef
     statement: ast.expr
     shape: ast.expr | None
-    keywords: list[str | None]
+    arguments: list[ast.keyword]
+    line: int
+
+    @property
+    def keywords(self) -> list[str | None]:
+        return [one.arg for one in self.arguments]
 
 
-class Statement(NamedTuple):
-    """A constant of a module, and its uses."""
+class Statement(Struct, frozen=True):
+    """A constant of a module, the line that it begins in, and its uses."""
 
     module: str
     name: str
     text: str
+    line: int
     calls: list[Call]
 
     @property
     def id(self) -> str:
         return f"{self.module}.{self.name}"
+
+    @property
+    def file(self) -> str:
+        return file_of(import_module(self.module))
+
+    @property
+    def who(self) -> Literal["runtime", "owner"]:
+        """Who runs it."""
+        return "owner" if self.module in OWNERS else "runtime"
 
     @property
     def call(self) -> Call:
@@ -56,24 +73,33 @@ class Statement(NamedTuple):
 
     @property
     def shape(self) -> type[Struct] | None:
+        """The Struct that it fills, maybe one with parameters: Versioned[Item]."""
         if self.call.shape is None:
             return None
-        found: Any = eval(ast.unparse(self.call.shape), vars(import_module(self.module)))
+        found: Any = eval(ast.unparse(self.call.shape), vars(import_module(self.module)))  # noqa: S307  # Our own code.
         assert issubclass(get_origin(found) or found, Struct)
         return found  # type: ignore[no-any-return]  # A Struct, or one with its parameters given.
 
 
 @cache
 def modules() -> list[ModuleType]:
+    """Those that have statements."""
     names = [module.name for module in pkgutil.iter_modules(queries.__path__, "queries.")]
     return [import_module(name) for name in names if name not in GROUND]
 
 
+def file_of(module: ModuleType) -> str:
+    """As findings name it."""
+    return shown(Path(module.__file__ or ""))
+
+
+@cache
 def tree_of(module: ModuleType) -> ast.Module:
     return ast.parse(inspect.getsource(module))
 
 
 def calls_of(module: ModuleType) -> list[Call]:
+    """Every fetch and execute of a module, in its functions."""
     found = []
     for function in ast.walk(tree_of(module)):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -81,13 +107,12 @@ def calls_of(module: ModuleType) -> list[Call]:
         for call in ast.walk(function):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
                 continue
-            keywords = [keyword.arg for keyword in call.keywords]
             if call.func.id in FETCHES:
                 _, shape, statement = call.args
-                found.append(Call(function.name, statement, shape, keywords))
+                found.append(Call(function, statement, shape, call.keywords, call.lineno))
             elif call.func.id == "execute":
                 _, statement = call.args
-                found.append(Call(function.name, statement, None, keywords))
+                found.append(Call(function, statement, None, call.keywords, call.lineno))
     return found
 
 
@@ -103,5 +128,5 @@ def statements() -> list[Statement]:
             name, text = node.target.id, getattr(module, node.target.id)
             if isinstance(text, str):
                 uses = [call for call in calls if isinstance(call.statement, ast.Name) and call.statement.id == name]
-                found.append(Statement(module.__name__, name, text, uses))
+                found.append(Statement(module.__name__, name, text, node.lineno, uses))
     return found
