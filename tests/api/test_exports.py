@@ -126,6 +126,14 @@ class Reader:
         return bool(self.received) and self.received[-1].get("more_body") is False
 
 
+async def begun(app: Any, person: Person, messages: int = 2) -> Reader:
+    """A reader who has taken so many messages, of which the first is the head, and waits."""
+    reader = Reader(app, person)
+    reader.take(messages)
+    await until(lambda: len(reader.received) == messages)
+    return reader
+
+
 @pytest.fixture
 async def lone(settings_with: Callable[..., Settings]) -> AsyncIterator[tuple[Litestar, Any]]:
     """An application with a single connection."""
@@ -143,9 +151,7 @@ async def test_an_export_shows_one_moment(
     lone: tuple[Litestar, Any], client: httpx.AsyncClient, ada: Person, superuser: Connection
 ) -> None:
     await superuser.execute(MANY, [ada.id, 3500])
-    reader = Reader(lone[1], ada)
-    reader.take(2)
-    await until(lambda: len(reader.received) == 2)
+    reader = await begun(lone[1], ada)
     await superuser.execute("DELETE FROM items WHERE owner_id = %s", [ada.id])
     await add_item(client, ada, "Late")
     reader.take(1000)
@@ -171,9 +177,7 @@ async def test_a_reader_that_goes_away_frees_the_connection(
     lone: tuple[Litestar, Any], ada: Person, superuser: Connection
 ) -> None:
     await superuser.execute(MANY, [ada.id, 5000])
-    reader = Reader(lone[1], ada)
-    reader.take(2)
-    await until(lambda: len(reader.received) == 2)
+    reader = await begun(lone[1], ada)
     assert not await is_free(lone[0])
     reader.leave()
     await reader.over
@@ -219,9 +223,7 @@ async def test_an_export_whose_database_fails_ends_without_its_end(
     lone: tuple[Litestar, Any], ada: Person, superuser: Connection
 ) -> None:
     await superuser.execute(MANY, [ada.id, 5000])
-    reader = Reader(lone[1], ada)
-    reader.take(2)
-    await until(lambda: len(reader.received) == 2)
+    reader = await begun(lone[1], ada)
     await superuser.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
@@ -246,9 +248,7 @@ async def test_the_number_of_streams_comes_back_whatever_becomes_of_one(
 ) -> None:
     await superuser.execute(MANY, [ada.id, 5000])
     for _ in range(3):
-        reader = Reader(lone[1], ada)
-        reader.take(1)
-        await until(lambda one=reader: len(one.received) == 1)
+        reader = await begun(lone[1], ada, messages=1)
         assert reader.received[0]["status"] == 200
         reader.leave()
         await reader.over
