@@ -1,6 +1,7 @@
 """Several ways to the database."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from litestar import Litestar
@@ -9,7 +10,7 @@ from psycopg import AsyncConnection
 from backend.settings import Settings
 from tests.conftest import client_of, running
 from tests.database import Connection, context_of, introduce
-from tests.queries.sharing import Shared, sharing
+from tests.queries.sharing import Changed, Shared, sharing
 from tests.wire import Wire, Wired
 
 
@@ -28,6 +29,21 @@ async def shared(
     people = [context_of(app, await introduce(superuser, app, settings, name)) for name in ("ada", "bob")]
     async with sharing(settings_with, people[0], people[1]) as pool:
         yield pool
+
+
+@pytest.fixture
+def shared_with(
+    superuser: Connection, app: Litestar, settings: Settings, settings_with: Callable[..., Settings]
+) -> Changed:
+    """As `shared`, with some settings changed."""
+
+    @asynccontextmanager
+    async def changed(**overrides: str) -> AsyncIterator[Shared]:
+        ada, bob = [context_of(app, await introduce(superuser, app, settings, name)) for name in ("ada", "bob")]
+        async with sharing(lambda **given: settings_with(**given | overrides), ada, bob) as opened:
+            yield opened
+
+    return changed
 
 
 @pytest.fixture(scope="module")

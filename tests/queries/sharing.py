@@ -1,9 +1,13 @@
 """A pool of one connection, and two people who share it."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Final, NamedTuple
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
+from msgspec.structs import replace
 from psycopg.pq import TransactionStatus
 
 from backend.contracts.pages import NEWEST
@@ -15,6 +19,7 @@ from queries.context import Context
 from tests.database import rows, until
 from tests.wire import Wire
 
+type Changed = Callable[..., AbstractAsyncContextManager[Shared]]
 type Wish = Callable[[Connections, Context], Awaitable[None]]
 
 STATE: Final = """
@@ -74,3 +79,32 @@ async def writing_twice(pool: Connections, who: Context) -> None:
     async with Conn(pool, who).transaction() as transaction:
         await items.add(transaction, "first", None)
         await items.add(transaction, "second", None)
+
+
+def reader(shared: Shared, number: int = 0, **changes: Any) -> Conn:
+    """A door of somebody who may only read."""
+    return Conn(shared.pool, replace(shared.people[number % 2], read_only=True, **changes))
+
+
+async def owner(conn: Conn) -> UUID:
+    """Whose items one sees."""
+    (one,) = {item.owner_id for item in await items.page(conn, NEWEST, 100)}
+    return one
+
+
+async def together[T](shared: Shared, *wishes: Awaitable[T]) -> tuple[list[Any], list[int]]:
+    """What came of the wishes, all made before there was a connection; and how many callers each message had."""
+    held = await shared.pool.getconn()
+    told = len(shared.wire.asked)
+    tasks = [asyncio.ensure_future(wish) for wish in wishes]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await shared.pool.putconn(held)
+    async with asyncio.timeout(10):
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+    return found, callers(shared.wire.asked[told:])
+
+
+def callers(messages: list[str]) -> list[int]:
+    """How many identities each message enters, be that prepared or spelled out."""
+    return [len(re.findall(r"EXECUTE enter_|SELECT enter\((?!\$)", text)) for text in messages]

@@ -1,87 +1,30 @@
 """Cheap reads of concurrent callers share a message, and nothing else: each is answered as if nobody else had asked."""
 
 import asyncio
-import random
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from litestar import Litestar
 from msgspec.structs import replace
-from psycopg_pool import PoolTimeout
 
 from backend.contracts.pages import NEWEST
-from backend.errors import Overloaded
-from backend.faults import problem_of
-from backend.settings import Settings
-from queries import _connection, _sharing, items, sessions, users
+from queries import items, sessions
 from queries._fetch import Cheap, Conn, execute
-from queries._sharing import MOST, ReadsOverloaded
+from queries._sharing import MOST
 from queries.context import Context
-from queries.items import Item
-from queries.versioned import Versioned
-from tests.database import Connection, context_of, introduce, until
+from tests.database import Connection, until
 from tests.people import Person
-from tests.queries.sharing import Shared, sharing
+from tests.queries.sharing import Changed, Shared, callers, owner, reader, together
 from tests.wire import Wired
 
 pytestmark = pytest.mark.checklist(44, 45)
 
-SEED: Final = 20_261_123
 DIVIDE: Final = Cheap("SELECT 1 / %(by)s::int AS number")
 SAY: Final = Cheap("SELECT %(thing)s::text AS thing")
 SLEEP: Final = Cheap("SELECT pg_sleep(60)")
 LOSE: Final = Cheap("SELECT lose()")
-
-type Changed = Callable[..., AbstractAsyncContextManager[Shared]]
-
-
-@pytest.fixture
-def shared_with(
-    superuser: Connection, app: Litestar, settings: Settings, settings_with: Callable[..., Settings]
-) -> Changed:
-    """As `shared`, with some settings changed."""
-
-    @asynccontextmanager
-    async def changed(**overrides: str) -> AsyncIterator[Shared]:
-        ada, bob = [context_of(app, await introduce(superuser, app, settings, name)) for name in ("ada", "bob")]
-        async with sharing(lambda **given: settings_with(**given | overrides), ada, bob) as opened:
-            yield opened
-
-    return changed
-
-
-def reader(shared: Shared, number: int = 0, **changes: Any) -> Conn:
-    """A door of somebody who may only read."""
-    return Conn(shared.pool, replace(shared.people[number % 2], read_only=True, **changes))
-
-
-async def owner(conn: Conn) -> UUID:
-    """Whose items one sees."""
-    (one,) = {item.owner_id for item in await items.page(conn, NEWEST, 100)}
-    return one
-
-
-async def together[T](shared: Shared, *wishes: Awaitable[T]) -> tuple[list[Any], list[int]]:
-    """What came of the wishes, all made before there was a connection; and how many callers each message had."""
-    held = await shared.pool.getconn()
-    told = len(shared.wire.asked)
-    tasks = [asyncio.ensure_future(wish) for wish in wishes]
-    for _ in range(3):
-        await asyncio.sleep(0)
-    await shared.pool.putconn(held)
-    async with asyncio.timeout(10):
-        found = await asyncio.gather(*tasks, return_exceptions=True)
-    return found, callers(shared.wire.asked[told:])
-
-
-def callers(messages: list[str]) -> list[int]:
-    """How many identities each message enters, be that prepared or spelled out."""
-    return [len(re.findall(r"EXECUTE enter_|SELECT enter\((?!\$)", text)) for text in messages]
 
 
 @pytest.mark.parametrize(("many", "messages"), [(1, [1]), (2, [2]), (MOST, [MOST]), (MOST + 1, [MOST, 1])])
@@ -278,121 +221,6 @@ def test_only_one_select_can_be_shared(text: str) -> None:
     """With several results in a message it would not be clear whose they are."""
     with pytest.raises(ValueError, match="SELECT"):
         Cheap(text)
-
-
-async def test_a_connection_that_breaks_fails_all_who_shared_it_and_nobody_after(shared: Shared) -> None:
-    for _ in range(2):
-        with shared.wire.silent() as asked:
-            crowd = [asyncio.ensure_future(owner(reader(shared, number))) for number in range(4)]
-            await until(asked)
-            shared.wire.cut()
-        found = await asyncio.gather(*crowd, return_exceptions=True)
-        assert [type(one) for one in found] == [psycopg.OperationalError] * 4
-        await shared.is_clean()
-
-
-async def test_who_asked_a_database_that_fell_silent_asks_again_alone(
-    shared: Shared, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_sharing, "_GRACE_SECONDS", 0.05)
-    monkeypatch.setattr(_connection, "_CANCEL_SECONDS", 0.1)
-    told = len(shared.wire.asked)
-    with shared.wire.silent():
-        async with asyncio.timeout(30):
-            found = await asyncio.gather(*(owner(reader(shared, number, timeout_ms=200)) for number in range(2)))
-        assert found == [person.user_id for person in shared.people]
-    assert callers(shared.wire.asked[told:]) == [2, 0, 1, 1], "the SET is the new connection's"
-    await shared.is_clean()
-
-
-async def test_who_waits_too_long_or_behind_too_many_is_refused(shared_with: Changed) -> None:
-    async with shared_with(POOL_MAX_WAITING="1", POOL_TIMEOUT="0.1") as shared:
-        for _ in range(2):
-            held = await shared.pool.getconn()
-            waiting = asyncio.ensure_future(owner(reader(shared)))
-            await until(lambda: shared.pool.get_stats()["requests_waiting"] == 1)
-            with pytest.raises(ReadsOverloaded) as refused:
-                await owner(reader(shared, 1))
-            assert isinstance(problem_of(refused.value), Overloaded)
-            with pytest.raises((PoolTimeout, ReadsOverloaded)):
-                await waiting
-            await shared.pool.putconn(held)
-            assert await asyncio.wait_for(owner(reader(shared, 1)), 10) == shared.people[1].user_id
-        await shared.is_clean()
-
-
-async def test_who_was_cancelled_does_not_wait_any_more(shared_with: Changed) -> None:
-    """Nor does he keep anybody out of the queue."""
-    async with shared_with(POOL_MAX_WAITING="1") as shared:
-        held = await shared.pool.getconn()
-        for _ in range(3):
-            waiting = asyncio.ensure_future(owner(reader(shared)))
-            await asyncio.sleep(0)
-            waiting.cancel()
-            with suppress(asyncio.CancelledError):
-                await waiting
-        his = asyncio.ensure_future(owner(reader(shared, 1)))
-        await asyncio.sleep(0)
-        await shared.pool.putconn(held)
-        assert await his == shared.people[1].user_id
-        await shared.is_clean()
-
-
-async def test_who_finds_no_place_for_a_message_is_refused_in_time(shared_with: Changed) -> None:
-    """There are connections, but as many messages are under way as may be."""
-    async with shared_with(POOL_MIN_SIZE="3", POOL_MAX_SIZE="3", POOL_TIMEOUT="0.2") as shared:
-        for _ in range(2):
-            await until(lambda: shared.pool.get_stats()["pool_available"] == 3)
-            with shared.wire.silent():
-                crowd, asked = [], shared.wire.trips.asked
-                for number in range(2):
-                    crowd.append(asyncio.ensure_future(owner(reader(shared, number))))
-                    await until(lambda asked=asked, number=number: shared.wire.trips.asked == asked + number + 1)
-                with pytest.raises(ReadsOverloaded):
-                    await owner(reader(shared))
-                assert shared.pool.get_stats()["pool_available"] == 1
-            assert await asyncio.gather(*crowd) == [person.user_id for person in shared.people]
-            assert await asyncio.wait_for(owner(reader(shared, 1)), 10) == shared.people[1].user_id
-
-
-async def wish(shared: Shared, things: list[Versioned[Item]], number: int, kind: str) -> None:
-    """One read of the many, which knows what its caller may see."""
-    mine, who = things[number % 2], reader(shared, number)
-    if kind == "find":
-        assert await items.find(who, mine.row.id) == mine
-        assert await items.find(who, things[(number + 1) % 2].row.id) is None
-    elif kind == "page":
-        assert await owner(who) == mine.row.owner_id
-    elif kind == "me":
-        me = await users.find_me(who)
-        assert me
-        assert me.id == mine.row.owner_id
-    elif kind == "divide":
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            await execute(who, DIVIDE, by=0)
-    else:
-        with pytest.raises(psycopg.errors.RaiseException):
-            await owner(reader(shared, number, session_id=uuid4()))
-
-
-async def test_of_hundreds_of_reads_each_is_answered_to_whoever_asked(shared_with: Changed) -> None:
-    chance = random.Random(SEED)
-    kinds = ("find", "page", "me", "divide", "enter")
-    async with shared_with(POOL_MAX_WAITING="1000") as shared:
-        things = [await items.add(Conn(shared.pool, person), "A thing", None) for person in shared.people]
-        crowd: list[asyncio.Task[None]] = []
-        for _ in range(400):
-            (kind,) = chance.choices(kinds, weights=(10, 10, 10, 1, 1))
-            crowd.append(asyncio.create_task(wish(shared, things, chance.randrange(2), kind)))
-            for _ in range(chance.choice((0, 0, 0, 1, 4))):
-                await asyncio.sleep(0)
-            if chance.random() < 0.1:
-                chance.choice(crowd).cancel()
-        async with asyncio.timeout(30):
-            ends = await asyncio.gather(*crowd, return_exceptions=True)
-        assert {type(end) for end in ends} == {type(None), asyncio.CancelledError}
-        assert ends.count(None) > 300
-        await shared.is_clean()
 
 
 @pytest.mark.parametrize("shares", [True, False], ids=["together", "alone"])
