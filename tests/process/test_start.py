@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("process")
 HEAVY = {"litestar", "psycopg", "granian", "uvloop", "structlog", "environs", "cryptography", "argon2"}
 # What tests, the command line and the reading of settings need, and what is only for some.
 NEEDLESS = {
-    *("faker", "polyfactory", "httpx", "pydantic", "attrs", "jinja2", "sqlalchemy", "locust", "pytest"),
+    *("faker", "polyfactory", "httpx", "pydantic", "attrs", "jinja2", "sqlalchemy", "locust", "pytest", "rich"),
     *("click", "rich_click", "environs", "marshmallow", "backend.cli", "backend.prestart", "backend.database.embedded"),
     *("backend.documentation.document", "litestar.cli", "litestar.testing"),
 }
@@ -37,6 +37,10 @@ def test_a_worker_imports_nothing_that_it_does_not_need(data_dir: Path) -> None:
     names = imported(data_dir, "backend.preloaded")
     assert {"backend.app", "granian.server.mp", "uvloop"} <= names
     assert not names & NEEDLESS
+
+
+def test_what_is_left_out_in_advance_can_be_imported_by_a_worker(data_dir: Path) -> None:
+    imported(data_dir, "backend.preloaded", "import rich.console")
 
 
 def test_what_is_preloaded_can_be_forked(data_dir: Path) -> None:
