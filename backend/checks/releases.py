@@ -43,12 +43,12 @@ WHERE  name = %s
 
 
 class Promise(Struct, frozen=True):
-    """A statement, line by line, and who runs it; its parameters by name in the order of their numbers."""
+    """A statement, line by line, and who runs it; its parameters and columns with their types, in order."""
 
     who: list[Who]
     text: list[str]
     parameters: dict[str, str]
-    columns: list[tuple[str, str]]
+    columns: dict[str, str]
 
 
 class Release(Struct, frozen=True):
@@ -88,10 +88,10 @@ def _broken(database: Database, promise: Promise) -> Iterator[str]:
         except psycopg.Error as error:
             yield f"can no longer be run by the {who} ({one_line(error)})"
             return
-        if now.parameters != promise.parameters:
+        if list(now.parameters.items()) != list(promise.parameters.items()):
             yield f"took {_told(promise.parameters)} and now takes {_told(now.parameters)}"
-        if now.columns != promise.columns:
-            yield f"gave {_told(dict(promise.columns))} and now gives {_told(dict(now.columns))}"
+        if list(now.columns.items()) != list(promise.columns.items()):
+            yield f"gave {_told(promise.columns)} and now gives {_told(now.columns)}"
 
 
 def _told(types: Mapping[str, str]) -> str:
@@ -131,7 +131,7 @@ def _write(contents: Mapping[Path, bytes]) -> None:
 
 class _Description(Struct, frozen=True):
     parameters: dict[str, str]
-    columns: list[tuple[str, str]]
+    columns: dict[str, str]
 
 
 def _described(database: Database, who: Who, text: str) -> _Description:
@@ -153,4 +153,4 @@ def _description(connection: Connection, name: bytes, parameters: Sequence[str])
     described = connection.pgconn.describe_prepared(name)
     columns = [(described.fname(number) or b"").decode() for number in range(described.nfields)]
     ((given, results),) = connection.execute(_TYPES.encode(), (name.decode(),)).fetchall()
-    return _Description(dict(zip(parameters, given, strict=True)), list(zip(columns, results or (), strict=True)))
+    return _Description(dict(zip(parameters, given, strict=True)), dict(zip(columns, results or (), strict=True)))
