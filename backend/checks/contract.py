@@ -35,9 +35,7 @@ def check(
         sentence = f"is not what the routes are at {pointer or 'its top'}; run backend openapi"
         yield Finding(shown(committed), line_at(pointer, lines), "contract", sentence, shown(committed))
     elif text.encode() != document:
-        yield Finding(
-            shown(committed), 1, "contract", "is written in another way; run backend openapi", shown(committed)
-        )
+        yield Finding(shown(committed), 1, "contract", "is in another form; run backend openapi", shown(committed))
     if not released.is_file():
         skipped["breaking"] = f"there is no {shown(released)}, so the contract is not compared with the last release"
         return

@@ -30,9 +30,9 @@ def findings(
             found = [
                 *_findings(settings, database),
                 *migrations.check(skipped),
-                *releases.check(database, skipped),
+                *releases.check(database, skipped, releases.STATEMENTS),
                 *configuration.check(settings, database, replicas=replicas),
-                *contract.check(document, skipped),
+                *contract.check(document, skipped, contract.FILE, releases.OPENAPI),
             ]
         looked_for = [one for one in allowances() if not one.code.startswith(tuple(skipped))]
         left = list(unallowed(found, looked_for))

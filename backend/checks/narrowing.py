@@ -101,7 +101,8 @@ class Narrowing:
         for key in (*_LEAST, *_MOST, *_FORMS):
             before, after = old.get(key), new.get(key)
             if not _within(key, inner.get(key), outer.get(key)):
-                yield self._break(new, f"{key} is {after}, and was {before}", f"{key} is {after}, and was {before}")
+                told = f"{key} is {_told(after)}, and was {_told(before)}"
+                yield self._break(new, told, told)
         for key in sorted((old.value.keys() | new.value.keys()) - _JUDGED):
             if old.get(key) != new.get(key):
                 yield self._break(new, f"{key} has changed", f"{key} has changed")
@@ -194,3 +195,7 @@ def _within(key: str, inner: Any, outer: Any) -> bool:
     if inner is None or key in _FORMS:
         return False
     return bool(inner >= outer if key in _LEAST else inner <= outer)
+
+
+def _told(bound: Any) -> str:
+    return "not bounded" if bound is None else str(bound)
