@@ -13,6 +13,9 @@ import queries
 from backend.checks.findings import Finding, shown
 from backend.operators import OperatorError
 
+# What could not be looked at, and why: findings whose codes begin with the one have not been looked for.
+type Skipped = dict[str, str]
+
 FILE: Final = Path(queries.__path__[0]) / "allowed.toml"
 
 
@@ -42,6 +45,10 @@ def allowances(file: Path = FILE) -> tuple[Allowance, ...]:
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise OperatorError(f"{shown(file)} cannot be read: {error}") from None
     return found.allow
+
+
+def covered(finding: Finding, allowed: Iterable[Allowance]) -> bool:
+    return any(one.covers(finding) for one in allowed)
 
 
 def unallowed(findings: Iterable[Finding], allowed: Iterable[Allowance]) -> Iterator[Finding]:

@@ -1,8 +1,12 @@
 """How many CPUs there are for us: the default number of workers, and of hashing threads in each."""
 
 import os
+import re
 import sys
 from pathlib import Path
+from typing import Final
+
+_V2: Final = re.compile("0::")
 
 
 def available_cpus(membership: Path = Path("/proc/self/cgroup"), hierarchy: Path = Path("/sys/fs/cgroup")) -> int:
@@ -18,14 +22,21 @@ def available_cpus(membership: Path = Path("/proc/self/cgroup"), hierarchy: Path
 
 
 def _quotas(membership: Path, hierarchy: Path) -> list[int]:
+    folders = [hierarchy / group for group in groups(membership)]
+    return [quota for folder in folders if (quota := _quota(folder / "cpu.max")) is not None]
+
+
+def groups(membership: Path, hierarchy: re.Pattern[str] = _V2) -> list[Path]:
+    """The cgroup of this process and those above it in the hierarchy whose line begins so; none where there is none."""
     try:
-        own = next(line for line in membership.read_text().splitlines() if line.startswith("0::"))
-    except (OSError, StopIteration):
+        lines = membership.read_text().splitlines()
+    except OSError:
         return []
-    group = Path(own.removeprefix("0::").lstrip("/"))
-    return [
-        quota for folder in (group, *group.parents) if (quota := _quota(hierarchy / folder / "cpu.max")) is not None
-    ]
+    for line in lines:
+        if begins := hierarchy.match(line):
+            group = Path(line[begins.end() :].lstrip("/"))
+            return [group, *group.parents]
+    return []
 
 
 def _quota(cpu_max: Path) -> int | None:

@@ -5,7 +5,7 @@ A few screens of our own instead of yoyo-migrations: see docs/decisions/0002-mig
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,11 @@ from backend.settings import Settings, conninfo
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "queries" / "migrations"
 LOCK: Final = 0x4C6F6465  # "Lode": one migration at a time in a database, whoever starts it.
+
+# What runs in front of each file, in its transaction. Under FORCE a data migration would silently touch no row; with
+# row_security off it raises instead. Behind a lock that is waited for, every request to the table queues: who waits for
+# less than the default of STATEMENT_TIMEOUT leaves them their answers. A file that knows better sets its own.
+BEFORE_EACH: Final = "SET LOCAL row_security = off; SET LOCAL lock_timeout = '4s';"
 
 # The names of roles stand in the files as psql's variables, and like psql this leaves alone what is no code.
 _TOKEN: Final = re.compile(
@@ -107,25 +112,23 @@ def _pending(connection: Connection, folder: Path) -> list[File]:
 def _apply(connection: Connection, file: File, names: Roles) -> None:
     if statement := _ENDS_TRANSACTION.search(file.text):
         raise OperatorError(f"{file.name} has a {statement[1]}, but each file is one transaction by itself")
-    text = _named(connection, file.text, names)
+    quoted = {name: sql.Identifier(getattr(names, name)).as_string(connection) for name in Roles.__struct_fields__}
+    text = named(file.text, quoted)
     try:
         with connection.transaction():
-            # Under FORCE a data migration would silently touch no row; with this it raises instead.
-            connection.execute("SET LOCAL row_security = off")
+            connection.execute(BEFORE_EACH.encode())
             connection.execute(text.encode())
             connection.execute("INSERT INTO schema_migrations (name, sha256) VALUES (%s, %s)", (file.name, file.sha256))
     except psycopg.Error as error:
         raise OperatorError(f"{file.name}{_line(text, error)} failed and was rolled back: {one_line(error)}") from None
 
 
-def _named(connection: Connection, text: str, names: Roles) -> str:
-    """The text with the names of the roles, quoted, in the places of the variables."""
+def named(text: str, names: Mapping[str, str]) -> str:
+    """The text of a file with these names, which are quoted, in the places of the variables `owner`, `gate`, `runtime`.
 
-    def replacement(token: re.Match[str]) -> str:
-        variable = token["variable"]
-        return sql.Identifier(getattr(names, variable)).as_string(connection) if variable else token[0]
-
-    return _TOKEN.sub(replacement, text)
+    It has as many lines as before.
+    """
+    return _TOKEN.sub(lambda token: names[token["variable"]] if token["variable"] else token[0], text)
 
 
 @contextmanager

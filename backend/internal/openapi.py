@@ -14,12 +14,17 @@ def openapi(path: str) -> None:
 
     It needs neither settings nor a database.
     """
-    from backend.app import api
-    from backend.documentation.document import openapi_json
-
-    text = msgspec.json.format(openapi_json(Router("/", route_handlers=api()).routes)) + b"\n"
+    text = document_of_the_routes()
     try:
         with click.open_file(path, "wb") as file:
             file.write(text)
     except OSError as error:
         raise OperatorError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def document_of_the_routes() -> bytes:
+    """What is written."""
+    from backend.app import api
+    from backend.documentation.document import openapi_json
+
+    return msgspec.json.format(openapi_json(Router("/", route_handlers=api()).routes)) + b"\n"

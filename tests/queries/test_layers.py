@@ -22,7 +22,10 @@ OPERATORS: Final = {
     "backend.server": "refuses a port that is taken",
     "backend.worker": "says in one line why an application cannot start",
     "backend.checks.allowances": "names what cannot be read in the list of what is allowed",
+    "backend.checks.contract": "names a document that cannot be read",
     "backend.checks.database": "`backend check`, where it cannot connect",
+    "backend.checks.migrations": "says why squawk failed",
+    "backend.checks.releases": "names a record of a release that cannot be read, or written",
     "backend.database.binaries": "PostgreSQL for development, which `serve` brings up",
     "backend.database.cluster": "as above",
     "backend.database.embedded": "as above",
@@ -33,6 +36,7 @@ OPERATORS: Final = {
 # Whoever runs SQL of his own, and why it is no statement of the API.
 SPEAKERS: Final = {
     "backend.checks.database": "reads the catalogue, and is rolled back",
+    "backend.checks.releases": "prepares the statements of the last release, as who runs them",
     "backend.checks.trees": "prepares statements to see how PostgreSQL understands them",
     "backend.database.embedded": "creates the owner and the database, as the superuser of a development server",
     "backend.database.migrate": "runs the migration files, as the owner",
