@@ -48,7 +48,7 @@ def _plain(annotation: Any) -> Any:
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is list:
         element = annotation_of(inner[0])
-        return list[next(iter(element.kinds))] if len(element.kinds) == 1 else annotation
+        return types.GenericAlias(list, *element.kinds) if len(element.kinds) == 1 else annotation
     return dict if origin is dict else annotation
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from backend.checks import statements
 from backend.checks.allowances import allowances, unallowed
 from backend.checks.database import Database, opened
 from backend.checks.findings import Finding
@@ -15,4 +16,4 @@ def findings(settings: Settings) -> list[Finding]:
 
 
 def _findings(settings: Settings, database: Database) -> Iterator[Finding]:
-    yield from ()
+    yield from statements.check(database)

@@ -50,8 +50,6 @@ _MAY_BE_NULL: Final = frozenset(
 REGARDLESS: Final = _words(
     "concat json_build_object jsonb_build_object num_nulls num_nonnulls quote_nullable pg_typeof"
 )
-    "concat json_build_object jsonb_build_object num_nulls num_nonnulls quote_nullable pg_typeof"
-)
 
 # Those that give rows, in FROM or among the columns; where an argument is NULL there is no row.
 SETS: Final = _words(

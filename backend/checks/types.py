@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from types import GenericAlias
 from typing import Any, Final
 from uuid import UUID
 
@@ -80,10 +81,10 @@ def _array_of(catalogue: Catalogue, element: int) -> Kind | None:
     one = kind_of(catalogue, element)
     if one is None or one.name in _JSON:
         return None
-    takes = tuple(list[kind] for kind in one.takes)
+    takes = tuple(GenericAlias(list, kind) for kind in one.takes)
     return Kind(
         f"{one.name}[]",
-        tuple(list[kind] for kind in one.gives),
+        tuple(GenericAlias(list, kind) for kind in one.gives),
         [one.sample],
         (*takes, TextArray) if one.name in _TEXT_ARRAYS else takes,
     )
