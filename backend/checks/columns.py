@@ -8,8 +8,8 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from backend.checks.annotations import Annotation, annotation_of
-from backend.checks.catalogue import Catalogue
 from backend.checks.findings import Finding
+from backend.checks.lookups import Catalogue
 from backend.checks.nullability import nullable_columns
 from backend.checks.preparing import Prepared
 from backend.checks.reading import Statement

@@ -6,11 +6,11 @@ of functions; a value has a name where it is a parameter or a column as it is.
 
 from collections.abc import Iterator, Sequence
 
-from backend.checks.catalogue import Catalogue
-from backend.checks.conditions import THROUGH
 from backend.checks.findings import Finding
+from backend.checks.lookups import Catalogue
 from backend.checks.parameters import given
 from backend.checks.preparing import Prepared
+from backend.checks.proofs import THROUGH
 from backend.checks.reading import Call, Statement
 from backend.checks.scopes import INSERT, SUBQUERY, UPDATE
 from backend.checks.trees import Node
@@ -23,16 +23,13 @@ def check_places(statement: Statement, call: Call, prepared: Prepared, catalogue
     names = list(prepared.parameters)
     optional = {name for name, one in given(statement, call).items() if one and one.optional}
     for node in prepared.tree.walk():
-        placed = _placed(node, catalogue)
-        for place, value in placed:
-            name = _name_of(node, value, names)
-            if name != place and name in [one for one, _ in placed]:
-                sentence = f"{statement.id} gives {name} to {place} , and there is a {name} to be given"
+        names_of = {place: _name_of(node, value, names) for place, value in _placed(node, catalogue)}
+        for place, name in names_of.items():
+            if name and name != place and names_of.get(name, name) != name:
+                sentence = f"{statement.id} gives {name} to {place} , and something else to {name}"
                 yield Finding(statement.file, statement.line, "crossed", sentence, statement.id)
         for place in _required(node, catalogue, names, optional):
-            sentence = (
-                f"{call.function.name}() may pass None for {place} of {statement.id}, and that column is NOT NULL"
-            )
+            sentence = f"{call.function.name}() may pass None for {place} of {statement.id}, a column that is NOT NULL"
             yield Finding(statement.file, call.line, "nullable", sentence, statement.id)
 
 

@@ -6,8 +6,8 @@ What is not known here may be NULL: of the two mistakes that is the one that som
 from typing import Final
 
 from backend.checks import never_null, sources
-from backend.checks.catalogue import Catalogue
-from backend.checks.conditions import THROUGH, given, learn, present
+from backend.checks.lookups import Catalogue
+from backend.checks.proofs import THROUGH, given, learn, present
 from backend.checks.rows import surely_gives_a_row
 from backend.checks.scopes import ALL, ANY, ARRAY, EXISTS, SCALAR, Nullable, Scope, targets
 from backend.checks.trees import Node

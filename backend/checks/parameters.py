@@ -4,8 +4,8 @@ import ast
 from collections.abc import Iterator
 
 from backend.checks.annotations import Annotation, passed
-from backend.checks.catalogue import Catalogue
 from backend.checks.findings import Finding
+from backend.checks.lookups import Catalogue
 from backend.checks.preparing import Prepared
 from backend.checks.reading import Call, Statement
 from backend.checks.types import kind_of, takes

@@ -134,17 +134,20 @@ def calls_of(module: ModuleType) -> list[Call]:
 
 @cache
 def statements() -> list[Statement]:
-    """The module-level constants that are declared `Final` and are text."""
-    found = []
-    for module in modules():
-        calls = calls_of(module)
-        for node in tree_of(module).body:
-            if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
-                continue
-            name, text = node.target.id, getattr(module, node.target.id)
-            if isinstance(text, str):
-                uses = [call for call in calls if isinstance(call.statement, ast.Name) and call.statement.id == name]
-                found.append(Statement(module.__name__, name, text, node.lineno, uses, _text_line(node), node))
+    """Those of every module."""
+    return [one for module in modules() for one in statements_of(module)]
+
+
+def statements_of(module: ModuleType) -> list[Statement]:
+    """The module-level constants that are annotated and are text."""
+    found, calls = [], calls_of(module)
+    for node in tree_of(module).body:
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+            continue
+        name, text = node.target.id, getattr(module, node.target.id)
+        if isinstance(text, str):
+            uses = [call for call in calls if isinstance(call.statement, ast.Name) and call.statement.id == name]
+            found.append(Statement(module.__name__, name, text, node.lineno, uses, _text_line(node), node))
     return found
 
 

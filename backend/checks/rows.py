@@ -32,6 +32,8 @@ def _passes(limit: Node | None) -> bool:
     """A LIMIT that lets a row through: none, or a constant above 0."""
     if limit is None:
         return True
+    if limit.kind == "FUNCEXPR" and len(limit["args"]) == 1:  # A cast to bigint.
+        return _passes(limit["args"][0])
     return limit.kind == "CONST" and (limit["constisnull"] or int.from_bytes(limit["constvalue"], "little") > 0)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from backend.checks.catalogue import Catalogue
+from backend.checks.lookups import Catalogue
 from backend.checks.trees import Node
 
 SELECT: Final = 1

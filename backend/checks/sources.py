@@ -6,8 +6,8 @@ It goes down into each of them, and their expressions come back to `nullability`
 from typing import Final
 
 from backend.checks import never_null, nullability
-from backend.checks.catalogue import Function
-from backend.checks.conditions import learn, present
+from backend.checks.lookups import Function
+from backend.checks.proofs import learn, present
 from backend.checks.rows import surely_gives_a_row
 from backend.checks.scopes import (
     CTE,

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import psycopg
 from msgspec import Struct
 
-from backend.checks.catalogue import Catalogue
 from backend.checks.columns import check_columns
 from backend.checks.crossed import check_places
 from backend.checks.database import Connection, Database
+from backend.checks.denials import denied
 from backend.checks.findings import Finding
 from backend.checks.front import check_front, claiming, entering
+from backend.checks.lookups import Catalogue
 from backend.checks.parameters import check_names, check_types, given, samples
 from backend.checks.preparing import Prepared, forget, planned, preparation_of, refusal
 from backend.checks.reading import Call, Statement, statements
-from backend.checks.rights import denied
 from backend.checks.rows import surely_gives_a_row
 from backend.checks.scopes import SELECT, Nullable, Scope, targets
 from backend.checks.texts import check_text
@@ -63,7 +63,7 @@ def _of_call(
 ) -> Iterator[Finding]:
     yield from check_types(statement, call, prepared, catalogue)
     yield from check_places(statement, call, prepared, catalogue)
-    tree, parameters = prepared.tree, _parameters(statement, call)
+    tree, parameters = prepared.tree, nullable_parameters(statement, call)
     if shape:
         yield from check_columns(statement, shape, prepared, catalogue, parameters)
     elif tree["commandType"] == SELECT and not targets(tree) and not tree["rtable"]:
@@ -73,7 +73,7 @@ def _of_call(
         yield Finding(statement.file, call.line, "no-row", sentence, statement.id)
 
 
-def _parameters(statement: Statement, call: Call) -> Nullable:
+def nullable_parameters(statement: Statement, call: Call) -> Nullable:
     """Which parameters may be NULL, by PostgreSQL's numbers."""
     names, annotations = parsed(statement.text).distinct, given(statement, call)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 from psycopg.types.json import Json, Jsonb
 
-from backend.checks.catalogue import Catalogue
+from backend.checks.lookups import Catalogue
 from queries._arrays import TextArray
 
 

@@ -35,7 +35,7 @@ def present(scope: Scope, column: int) -> Scope:
 @contextmanager
 def given(scope: Scope, condition: Node | None) -> Iterator[None]:
     """While it lasts, the condition holds as well."""
-    before = scope.proven.copy(), scope.met.copy()
+    before = set(scope.proven), set(scope.met)
     holds(scope, condition)
     yield
     scope.proven, scope.met = before

@@ -1,0 +1,308 @@
+"""Every statement is right: nothing is found of it. And of one that is wrong it is found, where it is."""
+
+from pathlib import Path
+
+import pytest
+
+from backend.checks import front, usage
+from backend.checks.allowances import allowances
+from backend.checks.database import Database
+from backend.checks.findings import Finding
+from backend.checks.lookups import Catalogue
+from backend.checks.reading import Statement, statements, statements_of
+from backend.checks.statements import check_statement
+from backend.checks.texts import stars
+from backend.checks.usage import check_modules, check_uses, uncalled, undeclared
+from queries.context import ENTER
+from tests.checks.written import found_in, module_of
+
+every_statement = pytest.mark.parametrize("statement", statements(), ids=lambda one: one.id)
+
+
+def unallowed(found: list[Finding]) -> list[Finding]:
+    return [one for one in found if not any(allowance.covers(one) for allowance in allowances())]
+
+
+@every_statement
+@pytest.mark.checklist(49)
+def test_a_statement_fits_its_function_its_struct_and_the_schema(
+    statement: Statement, checked: Database, catalogue: Catalogue
+) -> None:
+    """It is written out, prepared as the role that runs it, and given what it asks for, under one name."""
+    assert unallowed(check_statement(checked, catalogue, statement)) == []
+    assert list(check_uses(statement)) == []
+
+
+@pytest.mark.checklist(49)
+def test_what_is_run_is_a_constant_and_what_is_there_is_run() -> None:
+    assert len(statements()) > 30
+    assert list(check_modules()) == []
+
+
+def test_what_travels_in_front_is_right_as_well(checked: Database, catalogue: Catalogue) -> None:
+    for statement in (front.entering(), front.claiming()):
+        assert check_statement(checked, catalogue, statement) == []
+        assert len(statement.call.arguments) > 3
+    assert list(front.check_front(checked)) == []
+
+
+SHAPE = "class Row(Struct):\n    id: UUID\n    title: str\n"
+GIVEN = "SELECT id, title FROM items WHERE id = %(item_id)s"
+
+# The source, which begins in the second line, and what is found: code, line and a word of the sentence.
+WRONG = [
+    (
+        'FIND: Final = """\nSELECT id\nFROM   items\nWHERE  nothing = 1\n"""\n'
+        "async def find(conn: Door) -> None:\n    await execute(conn, FIND)\n",
+        ("refused", 5, "nothing"),
+    ),
+    (
+        'FIND: Final = Cheap("""\nSELECT id FROM items\nWHERE  id = %(item_id)s\nAND    title = %(title)s\n""")\n'
+        "async def find(conn: Door, item_id: UUID) -> None:\n    await execute(conn, FIND, item_id=item_id)\n",
+        ("missing-parameter", 5, "title"),
+    ),
+    (
+        'FIND: Final = "SELECT id FROM items"\n'
+        "async def find(conn: Door, item_id: UUID) -> None:\n    await execute(conn, FIND, item_id=item_id)\n",
+        ("surplus-parameter", 4, "item_id"),
+    ),
+    (
+        'FIND: Final = "SELECT id FROM items"\n'
+        "async def find(\n    conn: Door,\n    item_id: UUID,\n) -> None:\n    await execute(conn, FIND)\n",
+        ("unused-argument", 5, "item_id"),
+    ),
+    (
+        'FIND: Final = "SELECT id FROM items WHERE id = %(item_id)s"\n'
+        "async def find(conn: Door, item_id: str) -> None:\n    await execute(conn, FIND, item_id=item_id)\n",
+        ("parameter-type", 4, "uuid"),
+    ),
+    (
+        'FIND: Final = "SELECT id FROM items WHERE title = %(title)s"\n'
+        'async def find(conn: Door, title: "int | None") -> None:\n    await execute(conn, FIND, title=title)\n',
+        ("parameter-type", 4, "text"),
+    ),
+    (
+        'FIND: Final = "SELECT id FROM items WHERE title = %(title)s"\n'
+        "async def find(conn: Door, claim: Claim) -> None:\n    await execute(conn, FIND, title=claim.seconds)\n",
+        ("parameter-type", 4, "int"),
+    ),
+    (
+        'FIND: Final = "SELECT id FROM items WHERE title = ANY (%(titles)s::text[])"\n'
+        "async def find(conn: Door, titles: str) -> None:\n    await execute(conn, FIND, titles=titles)\n",
+        ("parameter-type", 4, "text[]"),
+    ),
+    (
+        'FIND: Final = "SELECT id FROM items WHERE version = %(version)s"\n'
+        "async def find(conn: Door, version: Literal['a']) -> None:\n    await execute(conn, FIND, version=version)\n",
+        ("parameter-type", 4, "str"),
+    ),
+    (
+        'FIND: Final = "SELECT id FROM items WHERE title = %(title)s"\n'
+        "async def find(conn: Door, title: str) -> None:\n    await execute(conn, FIND, title=title + 'x')\n",
+        ("unreadable", 4, "title"),
+    ),
+    (
+        f'{SHAPE}FIND: Final = "SELECT title, id FROM items"\n'
+        "async def find(conn: Door) -> list[Row]:\n    return await fetch_all(conn, Row, FIND)\n",
+        ("columns", 5, "Row.id"),
+    ),
+    (
+        f'{SHAPE}FIND: Final = "SELECT id FROM items"\n'
+        "async def find(conn: Door) -> list[Row]:\n    return await fetch_all(conn, Row, FIND)\n",
+        ("columns", 5, "Row.title"),
+    ),
+    (
+        f'{SHAPE}FIND: Final = "SELECT id, title, version FROM items"\n'
+        "async def find(conn: Door) -> list[Row]:\n    return await fetch_all(conn, Row, FIND)\n",
+        ("columns", 5, "version"),
+    ),
+    (
+        f'{SHAPE}FIND: Final = "SELECT id, version AS title FROM items"\n'
+        "async def find(conn: Door) -> list[Row]:\n    return await fetch_all(conn, Row, FIND)\n",
+        ("column-type", 5, "int8"),
+    ),
+    (
+        f'{SHAPE}FIND: Final = "SELECT id, description AS title FROM items"\n'
+        "async def find(conn: Door) -> list[Row]:\n    return await fetch_all(conn, Row, FIND)\n",
+        ("nullable", 5, "Row.title"),
+    ),
+    (
+        f'{SHAPE}FIND: Final = "SELECT id, ROW(1) AS title FROM items"\n'
+        "async def find(conn: Door) -> list[Row]:\n    return await fetch_all(conn, Row, FIND)\n",
+        ("column-type", 5, "record"),
+    ),
+    (
+        f'{SHAPE}FIND: Final = "SELECT id, title FROM items"\n'
+        "async def find(conn: Door) -> Row:\n    return await fetch_one(conn, Row, FIND)\n",
+        ("no-row", 7, "find()"),
+    ),
+    (
+        'FIND: Final = """\nSELECT id\n     , items.* FROM items\n"""\n'
+        "async def find(conn: Door) -> None:\n    await execute(conn, FIND)\n",
+        ("star", 4, "*"),
+    ),
+    (
+        'FIND: Final = "SELECT password_hash, email FROM users"\n'
+        "async def find(conn: Door) -> None:\n    await execute(conn, FIND)\n",
+        ("denied", 2, "password_hash"),
+    ),
+    (
+        'FIND: Final = "DELETE FROM users"\nasync def find(conn: Door) -> None:\n    await execute(conn, FIND)\n',
+        ("denied", 2, "DELETE"),
+    ),
+    (
+        "FIND: Final = \"SELECT gate.wait_of('a')\"\n"
+        "async def find(conn: Door) -> None:\n    await execute(conn, FIND)\n",
+        ("denied", 2, "wait_of"),
+    ),
+    (
+        "ADD: Final = \"INSERT INTO items (description, title) VALUES (%(title)s, '' || %(description)s)\"\n"
+        "async def add(conn: Door, title: str, description: str) -> None:\n"
+        "    await execute(conn, ADD, title=title, description=description)\n",
+        ("crossed", 2, "title"),
+    ),
+    (
+        'ADD: Final = "INSERT INTO items (title) VALUES (%(title)s)"\n'
+        "async def add(conn: Door, title: str | None) -> None:\n    await execute(conn, ADD, title=title)\n",
+        ("nullable", 4, "title"),
+    ),
+    (
+        'FIND: Final = "SELECT 1 WHERE %(x)s::smallint > 0 AND int2(%(x)s) > 0; SELECT 1"\n'
+        "async def find(conn: Door, x: int) -> None:\n    await execute(conn, FIND, x=x)\n",
+        ("unpreparable", 2, "spelled"),
+    ),
+    (
+        'FIND: Final = "SELECT id FROM items WHERE title = " + "\'x\'"\n'
+        "async def find(conn: Door) -> None:\n    await execute(conn, FIND)\n",
+        ("glued", 2, "together"),
+    ),
+    (
+        'FIND: str = "SELECT id FROM items"\nasync def find(conn: Door) -> None:\n    await execute(conn, FIND)\n',
+        ("glued", 2, "Final"),
+    ),
+    (
+        "FIND: Final = \"SELECT id FROM items WHERE title LIKE 'a%'\"\n"
+        "async def find(conn: Door) -> None:\n    await execute(conn, FIND)\n",
+        ("glued", 2, "values"),
+    ),
+    (
+        'NOTHING: Final = "SELECT"\nasync def nothing(conn: Door) -> None:\n    await execute(conn, NOTHING)\n',
+        ("idle", 2, "nothing"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "expected"), WRONG, ids=lambda one: one[0] if isinstance(one, tuple) else "")
+def test_what_is_wrong_is_found_where_it_is(
+    source: str, expected: tuple[str, int, str], checked: Database, tmp_path: Path
+) -> None:
+    found = found_in(checked, module_of(tmp_path, source))
+    code, line, word = expected
+    assert [(one.code, one.line) for one in found] == [(code, line)], found
+    assert word in found[0].sentence.split() or word in found[0].sentence
+
+
+RIGHT = [
+    'OF: Final = "SELECT id FROM items WHERE title = ANY (%(titles)s::text[]) AND version = ANY (%(versions)s)"\n'
+    "async def of(conn: Door, titles: list[str], versions: list[int] | None) -> None:\n"
+    "    await execute(conn, OF, titles=text_array(titles), versions=versions)\n",
+    'Title = NewType("Title", str)\ntype Number = int\n'
+    'OF: Final = "SELECT id FROM items WHERE title = %(title)s AND version = %(version)s AND id <> %(one)s"\n'
+    'async def of(conn: Door, title: Title, version: "Number", item: Item) -> None:\n'
+    "    await execute(conn, OF, title=title, version=version, one=item.id)\n",
+    'LIMIT = 3\nOF: Final = "SELECT id FROM items WHERE title = %(title)s LIMIT %(limit)s"\n'
+    "async def of(conn: Door) -> None:\n    await execute(conn, OF, title='x', limit=LIMIT)\n",
+    'class Row(Struct):\n    title: Literal["a", "b"]\n    twice: int\n'
+    'OF: Final = "SELECT title, version * 2 AS twice FROM items"\n'
+    "async def of(conn: Door) -> list[Row]:\n    return await fetch_all(conn, Row, OF)\n",
+    "class Beside(Struct):\n    user: User | None\n    count: int\n"
+    'OF: Final = """SELECT u.id, u.email, u.full_name, u.is_active, u.is_admin, u.email_verified_at, u.created_at,\n'
+    'u.updated_at, c.count FROM (SELECT count(*) FROM items) c LEFT JOIN users u ON true"""\n'
+    "async def of(conn: Door) -> Beside:\n    return await fetch_one(conn, Beside, OF)\n",
+]
+
+
+@pytest.mark.parametrize("source", RIGHT)
+def test_what_is_right_is_not_found(source: str, checked: Database, tmp_path: Path) -> None:
+    assert found_in(checked, module_of(tmp_path, source)) == []
+
+
+def test_labels_of_an_enum_are_those_of_the_literal(checked: Database, tmp_path: Path) -> None:
+    source = (
+        'class Row(Struct):\n    mood: Literal["glad"]\n'
+        'OF: Final = "SELECT mood FROM moods WHERE mood <> %(other)s"\n'
+        'async def of(conn: Door, other: Literal["angry"]) -> list[Row]:\n'
+        "    return await fetch_all(conn, Row, OF, other=other)\n"
+    )
+    module = module_of(tmp_path, source)
+    (statement,) = statements_of(module)
+    with checked.acting("owner") as connection:
+        connection.execute("CREATE TYPE mood AS ENUM ('glad', 'sad'); CREATE TABLE moods (mood mood NOT NULL)")
+        found = check_statement(checked, Catalogue(checked), _owners(statement))
+    assert [one.code for one in found if one.code != "refused"] == ["parameter-type", "column-type"]
+    assert "['angry']" in found[0].sentence
+    assert "['sad']" in found[1].sentence
+
+
+def _owners(statement: Statement) -> Statement:
+    """The same, run by the owner, in whose transaction those tables are."""
+
+    class Owners(Statement, frozen=True):
+        who = "owner"
+
+    return Owners(*(getattr(statement, name) for name in statement.__struct_fields__))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("SELECT * FROM items", 1),
+        ("SELECT items.*, 1 FROM items", 1),
+        ("SELECT 1, * FROM items", 1),
+        ("INSERT INTO items (title) VALUES ('*') RETURNING *", 1),
+        ("SELECT DISTINCT ON (id) * FROM items", 1),
+        ("SELECT (SELECT count(*) FROM items), 2 * 3, now() * 1", 0),
+        ("SELECT '*', \"*\" FROM items -- * FROM", 0),
+        ("SELECT $$ * $$, 1 /* , * */ FROM items", 0),
+        ("SELECT %(a)s * %(b)s FROM items", 0),
+    ],
+)
+def test_a_star_that_stands_for_columns(text: str, count: int) -> None:
+    assert len(list(stars(text))) == count
+
+
+def test_a_statement_has_one_function_of_its_name(tmp_path: Path) -> None:
+    module = module_of(
+        tmp_path,
+        'ALONE: Final = "SELECT 1"\nTWICE: Final = "SELECT 2"\n'
+        "async def twice(conn: Door) -> None:\n    await execute(conn, TWICE)\n"
+        "async def again(conn: Door) -> None:\n    await execute(conn, TWICE)\n",
+    )
+    alone, twice = statements_of(module)
+    assert [(one.code, one.line) for one in check_uses(alone)] == [("unused-statement", 2)]
+    assert [(one.code, one.line) for one in check_uses(twice)] == [("several-functions", 3), ("misnamed", 7)]
+
+
+def test_only_constants_are_run_and_every_function_is(tmp_path: Path) -> None:
+    module = module_of(
+        tmp_path,
+        'OTHER = "SELECT 1"\n'
+        "async def other(conn: Door) -> None:\n    await execute(conn, OTHER)\n"
+        "async def glued(conn: Door, table: str) -> None:\n    await execute(conn, f'SELECT FROM {table}')\n",
+    )
+    assert [(one.code, one.line) for one in undeclared(module, set())] == [("glued", 4), ("glued", 6)]
+    names = frozenset({f"{module.__name__}.other"})
+    assert [(one.code, one.line) for one in uncalled(module, names)] == [("unused-function", 5)]
+    assert "queries.items.find" in usage.called()
+    assert "queries.items.found" not in usage.called()
+
+
+def test_a_door_that_lets_everybody_in_is_found(checked: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = ENTER.replace("enter(%(enter_user_id)s", "enter(nullif(%(enter_user_id)s, %(enter_user_id)s)::uuid")
+    monkeypatch.setattr("queries.context.ENTER", opened)
+    assert [one.code for one in front.check_front(checked)] == ["open"]
+
+
+def test_a_right_that_is_missing_within_the_claim_is_found(checked: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queries.claim.CLAIM", "SELECT gate.wait_of(%(claim_route)s)")
+    assert [(one.code, one.of) for one in front.check_front(checked)] == [("refused", "queries.claim.CLAIM")]
