@@ -172,7 +172,7 @@ def row_maker[T: Struct](shape: type[T], columns: Sequence[str]) -> Callable[[Ro
     A Struct may begin with another one: that takes its columns first, and is None when its first column is NULL where
     the field allows it. So what is read beside a row leaves the row as it is.
     """
-    inner, make = _inner(shape), get_origin(shape) or shape
+    inner, make = inner_of(shape), get_origin(shape) or shape
     names = [field.encode_name for field in fields(shape)]
     expected = [field.encode_name for field in fields(inner)] + names[1:] if inner else names
     if list(columns) != expected:
@@ -183,7 +183,8 @@ def row_maker[T: Struct](shape: type[T], columns: Sequence[str]) -> Callable[[Ro
     return lambda row: make(None if row[0] is None else build(*row[:width]), *row[width:])
 
 
-def _inner(shape: type[Struct]) -> type[Struct] | None:
+def inner_of(shape: type[Struct]) -> type[Struct] | None:
+    """The Struct that it begins with, if it does."""
     annotation = fields(shape)[0].type
     candidates: Sequence[Any] = get_args(annotation) or (annotation,)
     return next((one for one in candidates if isinstance(one, type) and issubclass(one, Struct)), None)
@@ -200,5 +201,6 @@ __all__: Final = [
     "fetch_all",
     "fetch_one",
     "fetch_optional",
+    "inner_of",
     "row_maker",
 ]

@@ -24,7 +24,7 @@ class Session(Struct, frozen=True):
 
 MINE: Final = """
 SELECT id, device_name, user_agent, host(ip_address) AS ip_address, created_at, last_used_at,
-       id = (SELECT current_session_id()) AS is_current, is_new_device
+       id IS NOT DISTINCT FROM (SELECT current_session_id()) AS is_current, is_new_device
 FROM   sessions
 WHERE  ended_at IS NULL AND idle_until > now()
 ORDER BY id DESC

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from backend.checks import configuration, contract, migrations, releases
+from backend.checks import configuration, contract, migrations, releases, statements
 from backend.checks.allowances import Skipped, allowances, covered, unallowed
 from backend.checks.database import Database, opened
 from backend.checks.findings import Finding
@@ -42,4 +42,4 @@ def findings(
 
 
 def _findings(settings: Settings, database: Database) -> Iterator[Finding]:
-    yield from ()
+    yield from statements.check(database)

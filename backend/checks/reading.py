@@ -38,6 +38,7 @@ class Call(Struct, frozen=True):
     shape: ast.expr | None
     arguments: list[ast.keyword]
     line: int
+    fetch: str = "execute"
 
     @property
     def keywords(self) -> list[str | None]:
@@ -52,6 +53,12 @@ class Statement(Struct, frozen=True):
     text: str
     line: int
     calls: list[Call]
+    text_line: int  # The one that the text begins in.
+    written: ast.AnnAssign
+
+    def line_at(self, position: int) -> int:
+        """The line of a character of the text, counted from 0."""
+        return self.text_line + self.text.count("\n", 0, position)
 
     @property
     def id(self) -> str:
@@ -67,16 +74,25 @@ class Statement(Struct, frozen=True):
         return "owner" if self.module in OWNERS else "runtime"
 
     @property
+    def namespace(self) -> ModuleType:
+        """Where the names in it and around it mean something."""
+        return import_module(self.module)
+
+    @property
     def call(self) -> Call:
         (only,) = self.calls
         return only
 
     @property
     def shape(self) -> type[Struct] | None:
-        """The Struct that it fills, maybe one with parameters: Versioned[Item]."""
-        if self.call.shape is None:
+        """The Struct that its one use fills."""
+        return self.shape_of(self.call)
+
+    def shape_of(self, call: Call) -> type[Struct] | None:
+        """The Struct that is filled, maybe one with parameters: Versioned[Item]."""
+        if call.shape is None:
             return None
-        found: Any = eval(ast.unparse(self.call.shape), vars(import_module(self.module)))  # noqa: S307  # Our own code.
+        found: Any = eval(ast.unparse(call.shape), vars(import_module(self.module)))  # noqa: S307  # Our own code.
         assert issubclass(get_origin(found) or found, Struct)
         return found  # type: ignore[no-any-return]  # A Struct, or one with its parameters given.
 
@@ -109,7 +125,7 @@ def calls_of(module: ModuleType) -> list[Call]:
                 continue
             if call.func.id in FETCHES:
                 _, shape, statement = call.args
-                found.append(Call(function, statement, shape, call.keywords, call.lineno))
+                found.append(Call(function, statement, shape, call.keywords, call.lineno, call.func.id))
             elif call.func.id == "execute":
                 _, statement = call.args
                 found.append(Call(function, statement, None, call.keywords, call.lineno))
@@ -118,15 +134,22 @@ def calls_of(module: ModuleType) -> list[Call]:
 
 @cache
 def statements() -> list[Statement]:
-    """The module-level constants that are declared `Final` and are text."""
-    found = []
-    for module in modules():
-        calls = calls_of(module)
-        for node in tree_of(module).body:
-            if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
-                continue
-            name, text = node.target.id, getattr(module, node.target.id)
-            if isinstance(text, str):
-                uses = [call for call in calls if isinstance(call.statement, ast.Name) and call.statement.id == name]
-                found.append(Statement(module.__name__, name, text, node.lineno, uses))
+    """Those of every module."""
+    return [one for module in modules() for one in statements_of(module)]
+
+
+def statements_of(module: ModuleType) -> list[Statement]:
+    """The module-level constants that are annotated and are text."""
+    found, calls = [], calls_of(module)
+    for node in tree_of(module).body:
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+            continue
+        name, text = node.target.id, getattr(module, node.target.id)
+        if isinstance(text, str):
+            uses = [call for call in calls if isinstance(call.statement, ast.Name) and call.statement.id == name]
+            found.append(Statement(module.__name__, name, text, node.lineno, uses, _text_line(node), node))
     return found
+
+
+def _text_line(node: ast.AnnAssign) -> int:
+    return next((one.lineno for one in ast.walk(node) if isinstance(one, ast.Constant)), node.lineno)

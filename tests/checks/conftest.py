@@ -1,10 +1,11 @@
-"""Databases that are checked: one that is migrated, and left alone."""
+"""Databases that are checked: each of them migrated, and left alone."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from backend.checks.database import Database, opened
+from backend.checks.lookups import Catalogue
 from backend.database.embedded import Embedded
 from backend.database.migrate import migrate
 from tests.places import Place, new_place
@@ -21,3 +22,8 @@ def place(postgres: Embedded) -> Iterator[Place]:
 def checked(place: Place) -> Iterator[Database]:
     with opened(place.settings) as database:
         yield database
+
+
+@pytest.fixture(scope="module")
+def catalogue(checked: Database) -> Catalogue:
+    return Catalogue(checked)

@@ -37,6 +37,9 @@ OPERATORS: Final = {
 SPEAKERS: Final = {
     "backend.checks.database": "reads the catalogue, and is rolled back",
     "backend.checks.releases": "prepares the statements of the last release, as who runs them",
+    "backend.checks.denials": "asks which right is missing",
+    "backend.checks.front": "runs what travels in front, and takes it back",
+    "backend.checks.preparing": "has statements prepared and planned, and runs none",
     "backend.checks.trees": "prepares statements to see how PostgreSQL understands them",
     "backend.database.embedded": "creates the owner and the database, as the superuser of a development server",
     "backend.database.migrate": "runs the migration files, as the owner",
