@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from backend.checks import gate, plans, row_security
 from backend.checks.allowances import allowances, unallowed
 from backend.checks.database import Database, opened
 from backend.checks.findings import Finding
@@ -15,4 +16,6 @@ def findings(settings: Settings) -> list[Finding]:
 
 
 def _findings(settings: Settings, database: Database) -> Iterator[Finding]:
-    yield from ()
+    yield from row_security.check(database)
+    yield from gate.check(database)
+    yield from plans.check(database)

@@ -33,6 +33,7 @@ OPERATORS: Final = {
 # Whoever runs SQL of his own, and why it is no statement of the API.
 SPEAKERS: Final = {
     "backend.checks.database": "reads the catalogue, and is rolled back",
+    "backend.checks.plans": "explains statements, and is rolled back",
     "backend.checks.trees": "prepares statements to see how PostgreSQL understands them",
     "backend.database.embedded": "creates the owner and the database, as the superuser of a development server",
     "backend.database.migrate": "runs the migration files, as the owner",
