@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from backend.checks import configuration, contract, migrations, releases, statements
+from backend.checks import configuration, contract, gate, migrations, plans, releases, row_security, statements
 from backend.checks.allowances import Skipped, allowances, covered, unallowed
 from backend.checks.database import Database, opened
 from backend.checks.findings import Finding
@@ -43,3 +43,6 @@ def findings(
 
 def _findings(settings: Settings, database: Database) -> Iterator[Finding]:
     yield from statements.check(database)
+    yield from row_security.check(database)
+    yield from gate.check(database)
+    yield from plans.check(database)

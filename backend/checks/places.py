@@ -1,4 +1,4 @@
-"""Where in the migrations a table, a function, a policy or an index was last written down."""
+"""Where in the migrations a table, a function, a policy, an index, a schema was last written down."""
 
 import re
 from functools import cache
@@ -7,12 +7,12 @@ from typing import Final, Literal
 from backend.checks.findings import shown
 from backend.database.migrate import FOLDER, files
 
-type Kind = Literal["table", "function", "policy", "index", "view", "type"]
+type Kind = Literal["table", "function", "policy", "index", "view", "type", "schema"]
 type Place = tuple[str, int]
 
 _WRITTEN: Final = re.compile(
     r"""^\s*CREATE\s+(?:OR\s+REPLACE\s+|UNIQUE\s+|UNLOGGED\s+|MATERIALIZED\s+)*
-        (?P<kind>TABLE|FUNCTION|POLICY|INDEX|VIEW|TYPE)\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?
+        (?P<kind>TABLE|FUNCTION|POLICY|INDEX|VIEW|TYPE|SCHEMA)\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?
         (?P<name>[\w.]+)
     |   \bCONSTRAINT\s+(?P<constraint>\w+)
     """,
@@ -27,9 +27,13 @@ def place_of(kind: Kind, name: str, table: str = "") -> Place:
     last migration.
     """
     written = _written()
-    last = files()[-1].name
     found = written.get((kind, name)) or written.get(("constraint", name)) or written.get(("table", table))
-    return found or (shown(FOLDER / last), 1)
+    return found or (_last(), 1)
+
+
+@cache
+def _last() -> str:
+    return shown(FOLDER / files()[-1].name)
 
 
 @cache

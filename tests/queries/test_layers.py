@@ -40,6 +40,7 @@ SPEAKERS: Final = {
     "backend.checks.denials": "asks which right is missing",
     "backend.checks.front": "runs what travels in front, and takes it back",
     "backend.checks.preparing": "has statements prepared and planned, and runs none",
+    "backend.checks.plans": "explains statements, and is rolled back",
     "backend.checks.trees": "prepares statements to see how PostgreSQL understands them",
     "backend.database.embedded": "creates the owner and the database, as the superuser of a development server",
     "backend.database.migrate": "runs the migration files, as the owner",
