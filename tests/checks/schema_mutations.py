@@ -4,7 +4,7 @@ Each is applied in the transaction of a superuser that is rolled back. `python -
 """
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final
 
 import psycopg
 from msgspec import Struct
@@ -14,9 +14,8 @@ from backend.checks.allowances import allowances
 from backend.checks.database import Connection, Database
 from backend.checks.findings import Finding
 from backend.settings import Settings
+from tests.checks.outcomes import Outcome, Row, tallied
 from tests.checks.tampered import Tampered, tampering, untampered
-
-type Outcome = Literal["refused", "found", "equivalent", "missed"]
 
 
 class Mutation(Struct, frozen=True):
@@ -106,28 +105,14 @@ def outcome(superuser: Connection, database: Database, mutation: Mutation) -> tu
         with tampering(superuser, database, mutation.change) as tampered:
             found = next(findings(tampered, mutation), None)
     except psycopg.Error:
-        return "refused", None
+        return "alone", None
     if found:
         return "found", found
     return ("equivalent" if mutation.change in EQUIVALENT else "missed"), None
 
 
-class Row(Struct, frozen=True):
-    """How many of a kind there are, and what became of them."""
-
-    kind: str
-    generated: int
-    refused: int
-    found: int
-    equivalent: int
-    missed: int
-
-
 def rows(settings: Settings, superuser_url: str) -> list[Row]:
     """Runs all of them on the database that the settings name; a server's superuser sees and changes it."""
-    outcomes: dict[str, list[Outcome]] = {}
     with untampered(settings, superuser_url) as (superuser, database):
-        for mutation in generated(superuser):
-            outcomes.setdefault(mutation.kind, []).append(outcome(superuser, database, mutation)[0])
-    names: tuple[Outcome, ...] = ("refused", "found", "equivalent", "missed")
-    return [Row(kind, len(found), *map(found.count, names)) for kind, found in sorted(outcomes.items())]
+        every = sorted(generated(superuser), key=lambda one: one.kind)
+        return tallied((one.kind, one.change, outcome(superuser, database, one)[0]) for one in every)

@@ -21,7 +21,7 @@ from backend.checks.reading import Call, Statement, statements
 from backend.checks.statements import check_statement, nullable_parameters
 from queries._fetch import inner_of
 from queries._statements import Cheap
-from tests.checks.mutations import Outcome, Row, tallied
+from tests.checks.outcomes import Outcome, Row, tallied
 from tests.checks.texts import dropped, lists_of, swapped
 
 # A field is made each of these in turn, beside `object`.
