@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import psycopg
 from psycopg import sql
 
-from backend.checks.catalogue import Catalogue
+from backend.checks.schema.catalogue import Catalogue
 from backend.database.refusals import one_line, refuse_old
 from backend.database.roles import Roles
 from backend.operators import OperatorError

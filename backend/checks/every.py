@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from backend.checks import configuration, contract, gate, migrations, plans, releases, row_security, statements
+from backend.checks import configuration
 from backend.checks.allowances import Skipped, allowances, covered, unallowed
+from backend.checks.changes import contract, migrations, releases
 from backend.checks.database import Database, opened
 from backend.checks.findings import Finding
+from backend.checks.plans import planning
+from backend.checks.schema import gate, row_security
+from backend.checks.statements import comparing
 from backend.settings import Settings
 
 
@@ -42,7 +46,7 @@ def findings(
 
 
 def _findings(settings: Settings, database: Database) -> Iterator[Finding]:
-    yield from statements.check(database)
+    yield from comparing.check(database)
     yield from row_security.check(database)
     yield from gate.check(database)
-    yield from plans.check(database)
+    yield from planning.check(database)

@@ -18,7 +18,7 @@ def check(replicas: int, record: bool) -> None:
     One line for each finding: file:line: code: sentence. The status is 1 if there is any. It reads the database with
     DATABASE_URL and DATABASE_OWNER_URL, or the embedded one, which is migrated first, and leaves it as it is.
     """
-    from backend.checks import releases
+    from backend.checks.changes import releases
     from backend.checks.database import opened
     from backend.checks.every import findings
     from backend.internal.openapi import document_of_the_routes

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from backend.checks.database import Database, opened
-from backend.checks.lookups import Catalogue
+from backend.checks.nullability.lookups import Catalogue
 from backend.database.embedded import Embedded
 from backend.database.migrate import migrate
 from tests.places import Place, new_place

@@ -9,10 +9,11 @@ from typing import Final
 import psycopg
 from msgspec import Struct
 
-from backend.checks import gate, plans, row_security
 from backend.checks.allowances import allowances
 from backend.checks.database import Connection, Database
 from backend.checks.findings import Finding
+from backend.checks.plans import planning
+from backend.checks.schema import gate, row_security
 from backend.settings import Settings
 from tests.checks.outcomes import Outcome, Row, tallied
 from tests.checks.tampered import Tampered, tampering, untampered
@@ -90,7 +91,7 @@ def findings(tampered: Tampered, mutation: Mutation) -> Iterator[Finding]:
     """But for those that are allowed. A right is looked for where it is used; plans are made anew of what names it."""
 
     def planned(database: Database) -> Iterator[Finding]:
-        return plans.check(database, about=mutation.of.partition("(")[0])
+        return planning.check(database, about=mutation.of.partition("(")[0])
 
     order = [row_security.check, gate.check, planned]
     for check in order[::-1] if mutation.kind.startswith("revoke") else order:

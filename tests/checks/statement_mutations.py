@@ -11,14 +11,14 @@ from msgspec import Struct, defstruct
 from msgspec.structs import fields, replace
 
 from backend.checks.allowances import allowances
-from backend.checks.columns import check_columns
 from backend.checks.database import Database
 from backend.checks.findings import Finding
-from backend.checks.front import claiming, entering
-from backend.checks.lookups import Catalogue
-from backend.checks.preparing import Prepared, forget
-from backend.checks.reading import Call, Statement, statements
-from backend.checks.statements import check_statement, nullable_parameters
+from backend.checks.nullability.lookups import Catalogue
+from backend.checks.statements.columns import check_columns
+from backend.checks.statements.comparing import check_statement, nullable_parameters
+from backend.checks.statements.front import claiming, entering
+from backend.checks.statements.preparing import Prepared, forget
+from backend.checks.statements.reading import Call, Statement, statements
 from queries._fetch import inner_of
 from queries._statements import Cheap
 from tests.checks.outcomes import Outcome, Row, tallied

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from backend.checks.breaking import breaks
+from backend.checks.changes.breaking import breaks
 from tests.checks import documents
 from tests.checks.documents import Mutation, Node, changed, original
 

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from backend.checks import contract
 from backend.checks.allowances import Skipped
-from backend.checks.pointers import escaped, line_at, lines_of
+from backend.checks.changes import contract
+from backend.checks.changes.pointers import escaped, line_at, lines_of
 from backend.internal.openapi import document_of_the_routes
 from backend.operators import OperatorError
 

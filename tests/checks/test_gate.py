@@ -5,9 +5,9 @@ from typing import Final
 
 import pytest
 
-from backend.checks import gate
 from backend.checks.database import Connection, Database
 from backend.checks.findings import ROOT
+from backend.checks.schema import gate
 from backend.database.embedded import Embedded
 from backend.settings import Settings
 from tests.checks.tampered import tampering, untampered

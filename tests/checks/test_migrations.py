@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.checks import migrations
 from backend.checks.allowances import Skipped, allowances, covered
+from backend.checks.changes import migrations
 from backend.checks.findings import Finding
 from backend.database.embedded import Embedded
 from backend.database.migrate import FOLDER, files, migrate

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from backend.checks import never_null
 from backend.checks.database import Connection, Database
-from backend.checks.lookups import Catalogue
-from backend.checks.nullability import nullable_columns
-from backend.checks.proofs import learn
-from backend.checks.rows import surely_gives_a_row
-from backend.checks.scopes import Scope, targets
+from backend.checks.nullability import never_null
+from backend.checks.nullability.expressions import nullable_columns
+from backend.checks.nullability.lookups import Catalogue
+from backend.checks.nullability.proofs import learn
+from backend.checks.nullability.rows import surely_gives_a_row
+from backend.checks.nullability.scopes import Scope, targets
 from backend.checks.trees import Node, analysed
 
 MADE = """

@@ -5,12 +5,12 @@ from typing import Final
 
 import pytest
 
-from backend.checks import plans
-from backend.checks.bodies import texts
 from backend.checks.database import Connection, Database
-from backend.checks.functions import functions
-from backend.checks.plan_rules import conjuncts
-from backend.checks.plpgsql import Unreadable, declared, statements
+from backend.checks.plans import planning
+from backend.checks.plans.rules import conjuncts
+from backend.checks.schema.bodies import texts
+from backend.checks.schema.functions import functions
+from backend.checks.schema.plpgsql import Unreadable, declared, statements
 from backend.checks.trees import Node, analysed
 from backend.database.embedded import Embedded
 from backend.settings import Settings
@@ -75,19 +75,19 @@ def test_a_statement_that_breaks_a_rule_is_found(
     change: str, code: str, named: str, opened: tuple[Connection, Database]
 ) -> None:
     with tampering(*opened, change) as tampered:
-        found = [one for one in plans.check(tampered) if one.of.endswith("mine")]
+        found = [one for one in planning.check(tampered) if one.of.endswith("mine")]
     assert [one.code for one in found if named in one.sentence] == [code]
 
 
 @pytest.mark.parametrize("change", RIGHT)
 def test_in_a_statement_as_it_should_be_nothing_is_found(change: str, opened: tuple[Connection, Database]) -> None:
     with tampering(*opened, change) as tampered:
-        assert [one for one in plans.check(tampered) if one.of.endswith("mine")] == []
+        assert [one for one in planning.check(tampered) if one.of.endswith("mine")] == []
 
 
 def test_a_statement_of_the_api_is_named_by_its_own_line(opened: tuple[Connection, Database]) -> None:
     with tampering(*opened, "DROP INDEX items_owner_id_title_idx") as tampered:
-        found = {one.of: one for one in plans.check(tampered)}
+        found = {one.of: one for one in planning.check(tampered)}
     for name in ("queries.item_lists.BY_TITLE", "queries.item_lists.BY_TITLE_DESCENDING"):
         assert found[name].file == "queries/item_lists.py"
         assert found[name].line > 1

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from backend import __version__
-from backend.checks import releases
 from backend.checks.allowances import Skipped
+from backend.checks.changes import releases
 from backend.checks.database import Database, opened
-from backend.checks.reading import statements
+from backend.checks.statements.reading import statements
 from backend.database.embedded import Embedded
 from backend.database.migrate import FOLDER, files, migrate
 from backend.operators import OperatorError

@@ -5,10 +5,10 @@ from typing import Final
 
 import pytest
 
-from backend.checks import row_security
 from backend.checks.database import Connection, Database
 from backend.checks.findings import ROOT
-from backend.checks.rights import BEYOND
+from backend.checks.schema import row_security
+from backend.checks.schema.rights import BEYOND
 from backend.database.embedded import Embedded
 from backend.settings import Settings
 from tests.checks.tampered import tampering, untampered

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from backend.checks.database import Database
-from backend.checks.lookups import Catalogue
-from backend.checks.reading import statements
+from backend.checks.nullability.lookups import Catalogue
+from backend.checks.statements.reading import statements
 from tests.checks.outcomes import Row, table
 from tests.checks.statement_mutations import mutations, outcome, rows
 from tests.checks.texts import dropped, lists_of, swapped

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from backend.checks import front, usage
 from backend.checks.allowances import allowances
 from backend.checks.database import Database
 from backend.checks.findings import Finding
-from backend.checks.lookups import Catalogue
-from backend.checks.reading import Statement, statements, statements_of
-from backend.checks.statements import check_statement
-from backend.checks.texts import stars
-from backend.checks.usage import check_modules, check_uses, uncalled, undeclared
+from backend.checks.nullability.lookups import Catalogue
+from backend.checks.statements import front, usage
+from backend.checks.statements.comparing import check_statement
+from backend.checks.statements.reading import Statement, statements, statements_of
+from backend.checks.statements.texts import stars
+from backend.checks.statements.usage import check_modules, check_uses, uncalled, undeclared
 from queries.context import ENTER
 from tests.checks.written import module_of
 

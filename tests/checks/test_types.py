@@ -7,8 +7,8 @@ from litestar import Litestar
 from msgspec import defstruct
 
 from backend.checks.database import Database
-from backend.checks.lookups import Catalogue
-from backend.checks.types import KINDS, Kind, kind_of, reads, takes
+from backend.checks.nullability.lookups import Catalogue
+from backend.checks.statements.types import KINDS, Kind, kind_of, reads, takes
 from queries._arrays import TextArray, text_array
 from queries._fetch import Conn, fetch_one
 from queries.context import Context

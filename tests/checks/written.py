@@ -8,9 +8,9 @@ from typing import Final
 
 from backend.checks.database import Database
 from backend.checks.findings import Finding
-from backend.checks.lookups import Catalogue
-from backend.checks.reading import statements_of
-from backend.checks.statements import check_statement
+from backend.checks.nullability.lookups import Catalogue
+from backend.checks.statements.comparing import check_statement
+from backend.checks.statements.reading import statements_of
 
 # Ends in the line before the first of the source.
 _ABOVE: Final = (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.checks import contract, releases
+from backend.checks.changes import contract, releases
 from backend.database.migrate import files, migrate
 from tests.commands.typed import done, refused, typed
 from tests.places import Place

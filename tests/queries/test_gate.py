@@ -1,6 +1,6 @@
 """The functions of the gate, as the role of the API meets them: what it may not call is refused.
 
-What each is made of, and who may call it, is in `backend.checks.gate`.
+What each is made of, and who may call it, is in `backend.checks.schema.gate`.
 """
 
 import re
@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from backend.checks.reading import statements
+from backend.checks.statements.reading import statements
 from tests.database import Connection, rows
 
 # What makes a trigger needs a right to its function. It cannot be called in any other way.

@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from backend.checks.reading import modules, tree_of
+from backend.checks.statements.reading import modules, tree_of
 from queries import _fetch, _sharing, claim, context
 
 

@@ -1,6 +1,6 @@
 """Every table, also one that is new today: what the database decides, it decides for all of them.
 
-What can be read in the catalogue is in `backend.checks.row_security`; here it is tried.
+What can be read in the catalogue is in `backend.checks.schema.row_security`; here it is tried.
 """
 
 from typing import Final

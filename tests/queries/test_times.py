@@ -10,7 +10,7 @@ from litestar import Litestar
 from msgspec import Struct
 from msgspec.structs import fields
 
-from backend.checks.reading import statements
+from backend.checks.statements.reading import statements
 from queries import items, sessions, users
 from queries._fetch import Conn
 from tests.database import Connection, context_of, rows

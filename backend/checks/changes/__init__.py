@@ -1,0 +1,1 @@
+"""What is different from the last release: migrations, and the contract with clients."""

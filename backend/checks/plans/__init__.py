@@ -1,0 +1,1 @@
+"""How PostgreSQL would find what statements ask for."""

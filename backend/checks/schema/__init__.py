@@ -1,0 +1,1 @@
+"""Tables, policies, rights and functions, as they are in the catalogue."""

@@ -1,0 +1,1 @@
+"""Statements against their functions, their Structs and the schema."""
