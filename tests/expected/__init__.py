@@ -1,7 +1,7 @@
 """What every resource says about itself, for the tests that walk all of them: one module a resource.
 
 A module may have ROUTES, by name as in the contract; GRANTS, by table; and IDS, by path parameter, the way in which
-somebody comes to have such an id. A route or a table without a line here fails, and so does a line of what is not there.
+somebody comes to have such an id. A route or a table without a line fails, and so does a line of what is not there.
 """
 
 import pkgutil

@@ -11,15 +11,16 @@ from tests.people import Person
 from tests.routes import Route
 
 
-async def ids_of(client: httpx.AsyncClient, owner: Person, path: str) -> dict[str, str]:
-    """For each parameter of the path, something that is the owner's."""
-    return {name: await way(client, owner) for name, way in IDS.items() if f"{{{name}}}" in path}
+async def ids_of(client: httpx.AsyncClient, owner: Person, path: str | None = None) -> dict[str, str]:
+    """For each parameter of a path, or every one that there is, something that is the owner's."""
+    wanted = {name: way for name, way in IDS.items() if path is None or f"{{{name}}}" in path}
+    return {name: await way(client, owner) for name, way in wanted.items()}
 
 
 def request_of(route: Route, asks: Person, ids: dict[str, str]) -> dict[str, Any]:
-    """The arguments of `client.request`."""
+    """`method`, `path`, `headers`, and `content` where there is a body."""
     line = ROUTES[route.name]
-    request: dict[str, Any] = {"method": route.method, "url": route.path.format(**ids), "headers": {**asks}}
+    request: dict[str, Any] = {"method": route.method, "path": route.path.format(**ids), "headers": {**asks}}
     body = line.body_for(asks)
     if body is not None:
         request["content"] = msgspec.json.encode(body) if line.media == JSON else body
