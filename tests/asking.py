@@ -1,11 +1,13 @@
 """The requests of every route, made so that they succeed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import msgspec
 
 from tests.expected import IDS, ROUTES
+from tests.expected import shapes as expected
 from tests.expected.shapes import JSON
 from tests.people import Person
 from tests.routes import Route
@@ -17,9 +19,11 @@ async def ids_of(client: httpx.AsyncClient, owner: Person, path: str | None = No
     return {name: await way(client, owner) for name, way in wanted.items()}
 
 
-def request_of(route: Route, asks: Person, ids: dict[str, str]) -> dict[str, Any]:
-    """`method`, `path`, `headers`, and `content` where there is a body."""
-    line = ROUTES[route.name]
+def request_of(
+    route: Route, asks: Person, ids: Mapping[str, str], line: expected.Route | None = None
+) -> dict[str, Any]:
+    """`method`, `path`, `headers`, and `content` where there is a body. `line` is what is expected of the route."""
+    line = line or ROUTES[route.name]
     request: dict[str, Any] = {"method": route.method, "path": route.path.format(**ids), "headers": {**asks}}
     body = line.body_for(asks)
     if body is not None:
