@@ -27,7 +27,7 @@ from tests.expected import ROUTES
 from tests.people import Person, new_address
 from tests.routes import routes_of
 
-pytest_plugins = ["tests.benchmarks.reporting"]
+pytest_plugins = ["tests.benchmarks.reporting", "tests.reached"]
 
 # Nothing here has to survive a crash. Statements that fail are logged, as is the default elsewhere: tests look there.
 FAST = {
