@@ -1,5 +1,9 @@
 """What is documented and reached by no test is named, and so is a reason that is needed no more."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -49,3 +53,53 @@ def test_a_reason_stands_for_what_cannot_be_reached_and_for_nothing_else(monkeyp
     assert list(unreached(DOCUMENT, ALL)) == ["DELETE /lenses: 204: is reached, or not documented, and needs no reason"]
     monkeypatch.setitem(reached.UNREACHED, ("PUT /lenses", 204, ""), "a reason")
     assert len(list(unreached(DOCUMENT, ALL))) == 2
+
+
+ROOT: Final = Path(reached.__file__).parents[1]
+# A suite of two tests that reaches everything, or, without the second one, everything but one answer.
+SUITE: Final = """
+import pytest
+from tests.documented import REACHED, Reached, whole_document
+from tests.reached import _documented
+
+@pytest.mark.parametrize("last", [False, True])
+def test_sees(last):
+    said = sorted(_documented(whole_document()), key=lambda one: one[2] == "")
+    for route, status, code in said[-1:] if last else said[:-1]:
+        REACHED.add(Reached(*route.split(), status, code))
+"""
+
+
+def outcome(folder: Path, *given: str) -> tuple[int, bool]:
+    """The exit status of a run with a worker, and whether it said what was not reached."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "xdist",
+        "-p",
+        "tests.reached",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "1",
+        *given,
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return run.returncode, "documented, and reached by no test" in run.stdout
+
+
+def test_a_run_of_the_whole_suite_fails_when_something_was_not_reached_and_a_narrower_one_does_not(
+    tmp_path: Path,
+) -> None:
+    tests = tmp_path / "tests_of_it"
+    tests.mkdir()
+    (tmp_path / "pytest.ini").write_text("[pytest]\ntestpaths = tests_of_it\n")
+    suite = tests / "test_it.py"
+    suite.write_text(SUITE)
+    assert outcome(tmp_path) == (0, False)
+    suite.write_text(SUITE.replace("[False, True]", "[False]"))
+    assert outcome(tmp_path) == (1, True)
+    assert outcome(tmp_path, "-k", "sees") == (0, False)

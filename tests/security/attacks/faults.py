@@ -184,6 +184,6 @@ FAULTS: Final = {
     "POST /faults/accepts": Fault(WITH_BODY, "as other, owner_id in the body: 201"),
     "POST /faults/repeats": Fault(WITH_BODY, "as other, the owner's Idempotency-Key shows"),
     "PATCH /faults/compares/{item_id}": Fault(WITH_BODY, r"as other, \* in If-Match: 412"),
-    "GET /faults/confuses/{item_id}": Fault(USER, "as other, for the owner's session_id: 200"),
+    "GET /faults/confuses/{item_id}": Fault(USER, "as other, for the owner's [a-z]+_id: 200"),
     "GET /faults/walks": Fault(USER, "as other, the owner's cursor shows"),
 }
