@@ -20,11 +20,14 @@ from backend.app import at_the_edge, create_app
 from backend.database.embedded import DATABASE, OWNER, Embedded
 from backend.database.migrate import migrate
 from backend.settings import Settings
+from tests.asking import ids_of, request_of
 from tests.database import Connection, introduce
 from tests.documented import check_documented
+from tests.expected import ROUTES
 from tests.people import Person, new_address
+from tests.routes import routes_of
 
-pytest_plugins = ["tests.benchmarks.reporting"]
+pytest_plugins = ["tests.benchmarks.reporting", "tests.reached"]
 
 # Nothing here has to survive a crash. Statements that fail are logged, as is the default elsewhere: tests look there.
 FAST = {
@@ -184,3 +187,17 @@ async def bob(superuser: Connection, app: Litestar, settings: Settings) -> Perso
 @pytest.fixture
 async def admin(superuser: Connection, app: Litestar, settings: Settings) -> Person:
     return await introduce(superuser, app, settings, "admin", admin=True)
+
+
+@pytest.fixture
+async def asked(
+    app: Litestar, client: httpx.AsyncClient, ada: Person, admin: Person
+) -> Callable[[str], dict[str, Any]]:
+    """Makes the request of a route, so that it succeeds. Who asks is an administrator where the route wants one."""
+    routes = {route.name: route for route in routes_of(app)}
+    ids = await ids_of(client, ada)
+
+    def request(name: str) -> dict[str, Any]:
+        return request_of(routes[name], admin if ROUTES[name].who == "admin" else ada, ids)
+
+    return request

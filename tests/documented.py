@@ -2,7 +2,7 @@
 
 import re
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 from litestar import Router
@@ -19,6 +19,19 @@ _PROMISED: Final = frozenset(
 )
 
 
+class Reached(NamedTuple):
+    """An answer that some test has seen. `code` is that of its problem, and "" where it is none."""
+
+    method: str
+    template: str
+    status: int
+    code: str = ""
+
+
+# All of this process.
+REACHED: Final[set[Reached]] = set()
+
+
 @cache
 def whole_document() -> dict[str, Any]:
     """The document, as `backend openapi` writes it."""
@@ -31,6 +44,12 @@ async def check_documented(response: httpx.Response) -> None:
     template = template_of(whole_document(), response.request.url.path)
     if template and response.request.method != "OPTIONS":
         assert_documented(whole_document(), response.request.method, template, response)
+        REACHED.add(Reached(response.request.method, template, response.status_code, _code_of(response)))
+
+
+def _code_of(response: httpx.Response) -> str:
+    is_problem = response.headers.get("content-type") == MEDIA_TYPE and response.content
+    return str(response.json()["code"]) if is_problem else ""
 
 
 def template_of(openapi: dict[str, Any], path: str) -> str | None:

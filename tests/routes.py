@@ -4,7 +4,7 @@ import re
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
@@ -30,7 +30,7 @@ class Route(NamedTuple):
         return "/".join(str(NOBODY) if part.startswith("{") else part for part in self.path.split("/"))
 
 
-def routes_of(app: Litestar) -> list[Route]:
+def routes_of(app: Litestar | Router) -> list[Route]:
     """Every method of every path, without the OPTIONS that the framework adds."""
     return [
         Route(str(method), route.path_format, handler)

@@ -25,6 +25,14 @@ type Schemas = Mapping[Any, dict[str, Any]]
 
 _BOUNDS: Final = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
 
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "ETags, or `*`: in one of these states the answer is 304, without content.",
+}
+
 
 class Answer(NamedTuple):
     """A success, or what else is no problem: its type (None: no content), media type and example."""
@@ -55,7 +63,7 @@ def operation_of(handler: HTTPRouteHandler, schemas: Schemas) -> dict[str, Any]:
         "summary": text.partition("\n")[0].partition(". ")[0].rstrip("."),
         "description": text,
         "security": [] if open_to_anyone(handler) else [{"bearer": []}],
-        "parameters": [_parameter(name, field, schemas) for name, field in _parameters(handler).items()],
+        "parameters": [*_listed(handler, schemas)],
         "responses": dict(sorted((answers | dict(responses_of(handler))).items())),
     }
     if handler.parsed_data_field is not None:
@@ -65,6 +73,13 @@ def operation_of(handler: HTTPRouteHandler, schemas: Schemas) -> dict[str, Any]:
         content = {"schema": schemas[handler.opt["line"]], "example": example}
         found["requestBody"] = {"required": True, "content": {reads: content}}
     return found
+
+
+def _listed(handler: HTTPRouteHandler, schemas: Schemas) -> Iterator[dict[str, Any]]:
+    """The parameters of the handler, and the header that is answered 304 without it (see `backend.answers`)."""
+    yield from (_parameter(name, field, schemas) for name, field in _parameters(handler).items())
+    if HTTPStatus.NOT_MODIFIED in (handler.responses or {}):
+        yield _IF_NONE_MATCH
 
 
 def _parameters(handler: HTTPRouteHandler) -> dict[str, FieldDefinition]:

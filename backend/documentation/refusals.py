@@ -26,7 +26,7 @@ _WITH_BODY: Final = (
     errors.BodyTooLarge,
     errors.UnsupportedMediaType,
 )
-_WITH_STREAM: Final = (errors.BadRequest, errors.BodyTimeout, errors.BodyTooLarge, errors.UnsupportedMediaType)
+_WITH_STREAM: Final = (errors.BodyTimeout, errors.BodyTooLarge, errors.UnsupportedMediaType)
 _WITH_DATABASE: Final = (errors.Overloaded, errors.DatabaseUnavailable, errors.DeadlineExceeded)
 
 HEADERS: Final = {

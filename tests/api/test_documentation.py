@@ -182,8 +182,15 @@ async def test_parameters_are_those_that_a_client_may_give() -> None:
     (scope,) = whole_document()["paths"]["/v1/logout"]["post"]["parameters"]
     assert scope["name"] == "scope"
     assert scope["schema"] == {"enum": ["global", "local", "others"], "default": "local"}
-    (item,) = whole_document()["paths"]["/v1/items/{item_id}"]["get"]["parameters"]
+    (item, tags) = whole_document()["paths"]["/v1/items/{item_id}"]["get"]["parameters"]
     assert (item["in"], item["required"], item["schema"]) == ("path", True, {"type": "string", "format": "uuid"})
+    assert (tags["name"], tags["in"], tags["required"]) == ("If-None-Match", "header", False)
+
+
+async def test_what_can_be_304_says_which_header_asks_for_it(operations: list[Operation]) -> None:
+    for route, text in operations:
+        headers = {one["name"] for one in text["parameters"] if one["in"] == "header"}
+        assert ("304" in text["responses"]) == ("If-None-Match" in headers), route.name
 
 
 async def test_schemas_have_readable_names_and_say_what_msgspec_leaves_out() -> None:

@@ -1,6 +1,7 @@
 """Types and sizes: 415, 406 and 413 are decided before a handler runs, so nothing has been done."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ from litestar import Litestar
 from litestar.utils import get_enum_string_value
 
 from tests.api.shapes import refused
+from tests.expected import ROUTES
 from tests.people import Person
 from tests.routes import routes_of
 
@@ -131,6 +133,16 @@ async def test_a_page_or_a_style_sheet_is_no_messagepack(client: httpx.AsyncClie
     for route in others:
         answer = await client.get(route.address, headers={"accept": "application/vnd.msgpack"})
         refused(answer, 406, "not_acceptable")
+
+
+@pytest.mark.parametrize("name", ROUTES)
+async def test_a_route_has_nothing_for_whoever_accepts_none_of_its_types(
+    name: str, client: httpx.AsyncClient, asked: Callable[[str], dict[str, Any]]
+) -> None:
+    """Also where an answer has no content, for its refusals have."""
+    request = asked(name)
+    request["headers"] |= {"accept": "image/png"}
+    refused(await client.request(request.pop("method"), request.pop("path"), **request), 406, "not_acceptable")
 
 
 async def test_several_accept_headers_are_one_list(client: httpx.AsyncClient, someone: Person) -> None:
