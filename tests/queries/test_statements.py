@@ -5,7 +5,8 @@ import inspect
 import re
 import types
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final, Literal, Union, get_args, get_origin
 from uuid import UUID
 
@@ -30,7 +31,10 @@ KINDS: Final = {
     "smallint": int,
     "integer": int,
     "bigint": int,
+    "double precision": float,
+    "numeric": Decimal,
     "bytea": bytes,
+    "date": date,
     "timestamp with time zone": datetime,
 }
 
