@@ -1,11 +1,15 @@
 """The query module, the contract and the controller of a resource."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from backend.internal.scaffold.fields import Field
 from backend.internal.scaffold.layout import Brackets, bracketed, imported, listed, sentence
+from backend.internal.scaffold.names import spoken, with_article
 from backend.internal.scaffold.resource import Resource, filled_in
 from backend.internal.scaffold.sql import statements
+
+_KEPT: Final = "what a user keeps. Every statement runs under the caller's policies, so none of them names an owner."
 
 
 def queries(resource: Resource) -> str:
@@ -17,6 +21,7 @@ def queries(resource: Resource) -> str:
         "queries",
         resource,
         **statements(resource),
+        module_doc=sentence(f"{spoken(resource.name).capitalize()}: {_KEPT}", 0),
         std_imports="\n".join(
             (
                 imported("datetime", ["datetime", *(["date"] if resource.has("date") else [])]),
@@ -108,10 +113,13 @@ def controller(resource: Resource) -> str:
     given = [f"{field.name}={_added(field)}" for field in resource.fields]
     only = ["conn", f"{one}_id", "versions=versions_of(if_match)"]
     edits = [edit for field in resource.fields for edit in _edited(field)]
+    changes = f"Change {with_article(one)}. What is left out stays{', null clears' if resource.optional else ''}"
     text = filled_in(
         "controller",
         resource,
         controller_imports=_controller_imports(resource, taken),
+        location=_header("Location", f"The address of the new {spoken(one)}."),
+        etag=_header("ETag", f"The state of the {spoken(one)}, for conditional requests."),
         page_def=_method("page", [conn, "limit: Limit = 20", "cursor: Cursor = None"], f"Answer[Page[{shape}]]"),
         post=bracketed("@post(", ['"/"', *conflicts, "response_headers=[LOCATION, ETAG]"], ")", 4),
         add_method=_method("add", [conn, f"data: JSONBody[New{shape}]"], f"Answer[{shape}]"),
@@ -120,7 +128,7 @@ def controller(resource: Resource) -> str:
         patch=bracketed("@patch(", [f'"/{{{one}_id:uuid}}"', raised, "response_headers=[ETAG]"], ")", 4),
         edit_method=_method("edit", [conn, row_id, f"data: JSONBody[{shape}Patch]", state], f"Answer[{shape}]"),
         edited=_nested("edited = found(", f"await {name}.edit(", [*only, *edits]),
-        and_clears=", null clears" if resource.optional else "",
+        change_doc=sentence(f"{changes} (RFC 7396). With `If-Match` only in that state.", 8),
         remove_method=_method("remove", [conn, row_id, state], "None"),
         removal=_nested("removal = found(", f"await {name}.remove(", only),
     )
@@ -144,6 +152,11 @@ def _controller_imports(resource: Resource, taken: list[str]) -> str:
     if resource.has("decimal"):
         found["backend.contracts.decimals"] = ["decimal_of"]
     return "\n".join(imported(module, names) for module, names in sorted(found.items()))
+
+
+def _header(name: str, description: str) -> str:
+    parts = [f'"{name}"', "documentation_only=True", f'description="{description}"']
+    return bracketed(f"{name.upper()} = ResponseHeader(", parts, ")")
 
 
 def _method(name: str, arguments: list[str], answer: str) -> str:

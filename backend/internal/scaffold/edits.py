@@ -30,7 +30,7 @@ def errors(text: str, resource: Resource) -> str:
     if not conflicts:
         raise OperatorError("backend/errors.py has no refusal of status 409, behind which the new ones would be")
     refusals = [_refusal(resource, field) for field in resource.unique]
-    return _insert(text, conflicts[-1].end_lineno or 0, "".join(f"\n\n{one}" for one in refusals).splitlines())
+    return _insert(text, conflicts[-1].end_lineno or 0, "".join(f"\n\n{one}\n" for one in refusals).splitlines())
 
 
 def _refusal(resource: Resource, field: Field) -> str:
@@ -38,10 +38,10 @@ def _refusal(resource: Resource, field: Field) -> str:
     return "\n".join(
         (
             f"class {resource.taken(field)}(Problem):",
-            f'    """There is {with_article(resource.one)} of yours with that {said} already."""',
+            f'    """There is {with_article(resource.one)} of yours with the same {said} already."""',
             "",
             f'    status_code, code, title = 409, "{resource.code(field)}", "{title} taken"',
-            f'    detail = "You have {with_article(resource.one)} with that {said} already."',
+            f'    detail = "You have {with_article(resource.one)} with the same {said} already."',
         )
     )
 

@@ -51,7 +51,7 @@ def imported(module: str, names: Sequence[str]) -> str:
 
 
 def _order(name: str) -> tuple[int, str]:
-    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2), name.lower()
 
 
 def filled(head: str, parts: Sequence[str], tail: str = "", indent: int = 0) -> str:

@@ -22,7 +22,7 @@ _BUILTINS: Final = frozenset(dir(builtins)) | {"copyright", "credits", "exit", "
 
 # Plurals whose end does not tell the singular: lenses and cases, heroes and shoes, wolves and caves, prizes, statuses.
 _UNCLEAR: Final = re.compile(
-    r".*(?:[^s]ses|zes|oes|ves|ss|us|is)|(?:.*_)?(?:[a-z]{1,2}ies|calories|cookies|movies|series)"
+    r".*(?:[^s]ses|zes|oes|ves|ss|us|is)|(?:.*_)?(?:[a-z]{1,2}ies|calories|cookies|movies|news|series|species)"
 )
 _NO_PLURAL: Final = "its singular cannot be told from it; name that as well: --singular"
 
