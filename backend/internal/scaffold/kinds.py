@@ -7,6 +7,8 @@ from msgspec import Struct
 # PostgreSQL compares what it has indexed, and refuses a key of more than 2,704 bytes; 200 characters are 800 at most.
 SHORT: Final = 200
 LONG: Final = 2000
+# Beyond this a reader of JSON that has nothing but floats is no longer exact (RFC 8259, 6).
+_EXACT: Final = 2**53 - 1
 
 
 class Kind(Struct, frozen=True):
@@ -32,11 +34,11 @@ class Kind(Struct, frozen=True):
     check: str | None = None
 
 
-def _integer(word: str, column: str, bits: int) -> Kind:
-    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+def _integer(word: str, low: int, high: int, check: str | None = None) -> Kind:
+    """Always 64 bits wide: a column of 32 that runs out has to be rewritten while everybody waits."""
     return Kind(
         word=word,
-        column=column,
+        column="bigint",
         python="int",
         example="7",
         sent="7",
@@ -46,6 +48,7 @@ def _integer(word: str, column: str, bits: int) -> Kind:
         refused=(('"seven"', "invalid"), ("1.5", "invalid"), (f"{high + 1:_}", "out_of_range")),
         extremes=(f"{low:_}", f"{high:_}"),
         bounds=f"Annotated[int, Meta(ge={low:_}, le={high:_})]",
+        check=check,
     )
 
 
@@ -129,8 +132,8 @@ KINDS: Final = {
     kind.word: kind
     for kind in (
         _TEXT,
-        _integer("int", "integer", 32),
-        _integer("bigint", "bigint", 64),
+        _integer("int", -_EXACT, _EXACT, f"{{name}} BETWEEN -{_EXACT} AND {_EXACT}"),
+        _integer("bigint", -(2**63), 2**63 - 1),
         _BOOL,
         _FLOAT,
         _DECIMAL,
