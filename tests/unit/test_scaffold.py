@@ -138,6 +138,7 @@ def test_lines_break_where_there_is_no_more_room() -> None:
     assert bracketed("f(", ["a", "b"], ")") == "f(a, b)"
     assert bracketed("f(", ["a" * 60, "b" * 56], ")") == f"f(\n    {'a' * 60},\n    {'b' * 56},\n)"
     assert bracketed("f(", ["a" * 60, "b" * 54], ") -> x:") == f"f(\n    {'a' * 60}, {'b' * 54}\n) -> x:"
+    assert bracketed("x = [", ["a" * 60, "b" * 54], "]") == f"x = [\n    {'a' * 60},\n    {'b' * 54},\n]"
     assert filled("SELECT ", ["a" * 60, "b" * 60]) == f"SELECT {'a' * 60},\n       {'b' * 60}"
     assert imported("m", ["b", "A", "UP", "Cd"]) == "from m import UP, A, Cd, b"
 

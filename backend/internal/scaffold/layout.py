@@ -24,13 +24,13 @@ type Part = str | Brackets
 def bracketed(head: str, parts: Sequence[Part], tail: str, indent: int = 0) -> str:
     """`head`, which ends with a bracket, the parts, and `tail`, which begins with the other one.
 
-    On one line; or the parts on one of their own; or each part on one, which then ends with a comma.
+    On one line; or, for arguments, all of them on one of their own; or each part on one, which then ends with a comma.
     """
     at, inner = " " * indent, " " * (indent + 4)
     flat = ", ".join(part if isinstance(part, str) else part.flat for part in parts)
     if len(f"{at}{head}{flat}{tail}") <= WIDTH:
         return f"{at}{head}{flat}{tail}"
-    if len(f"{inner}{flat}") <= WIDTH:
+    if head.endswith("(") and len(f"{inner}{flat}") <= WIDTH:
         return f"{at}{head}\n{inner}{flat}\n{at}{tail}"
     return "\n".join((f"{at}{head}", *(_line(part, indent + 4) for part in parts), f"{at}{tail}"))
 
