@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "keys": "backend.internal.keys",
     "database": "backend.internal.databases",
     "openapi": "backend.internal.openapi",
+    "new": "backend.internal.scaffolding",
 }
 
 

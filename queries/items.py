@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from queries._fetch import Cheap, Door, fetch_all, fetch_one, fetch_optional
 from queries.claim import Claim
-from queries.versioned import Changed, Versioned
+from queries.versioned import Changed, Removal, Versioned
 
 
 class Item(Struct, frozen=True):
@@ -18,12 +18,6 @@ class Item(Struct, frozen=True):
     description: str | None
     created_at: datetime
     updated_at: datetime
-
-
-class Removal(Struct, frozen=True):
-    """What became of an item that was there: it is still when it was in none of the states that were asked for."""
-
-    done: bool
 
 
 FIND: Final = Cheap("""
@@ -120,7 +114,7 @@ async def edit(
 ) -> Changed[Item] | None:
     """Only in one of `versions`, if they are given; None: there is no such item.
 
-    A title of None leaves it as it is; a description may itself become NULL, so a flag says whether it is set.
+    What is None stays as it is; what may itself become NULL has a flag that says whether it is set.
     """
     return await fetch_optional(
         conn,

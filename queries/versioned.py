@@ -15,3 +15,9 @@ class Changed[T](Struct, frozen=True):
 
     row: T | None
     version: int | None
+
+
+class Removal(Struct, frozen=True):
+    """What became of a row that was there: it is still when it was in none of the states that were asked for."""
+
+    done: bool

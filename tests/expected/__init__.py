@@ -23,3 +23,5 @@ def _collected(name: str) -> dict[str, Any]:
 ROUTES: Final[dict[str, Route]] = _collected("ROUTES")
 GRANTS: Final[dict[str, Grants]] = _collected("GRANTS")
 IDS: Final[dict[str, Way]] = _collected("IDS")
+# By the constraint that keeps a field unique, the code of the refusal that it becomes.
+TAKEN: Final[dict[str, str]] = _collected("TAKEN")

@@ -24,7 +24,8 @@ from backend.faults import problem_of
 from backend.settings import Settings
 from queries._fetch import Conn, execute
 from queries.context import Context
-from tests.database import Connection, introduce
+from tests.database import Connection, introduce, rows
+from tests.expected import TAKEN
 from tests.people import new_email
 
 pytestmark = pytest.mark.checklist(66)
@@ -164,7 +165,16 @@ CONSTRAINTS: Final[dict[str, Provoke]] = {
 
 def test_every_line_of_the_tables_is_provoked() -> None:
     assert STATES.keys() == BY_SQLSTATE.keys()
-    assert CONSTRAINTS.keys() == BY_CONSTRAINT.keys()
+    assert CONSTRAINTS.keys() | TAKEN.keys() == BY_CONSTRAINT.keys()
+
+
+async def test_what_is_unique_in_a_resource_is_a_constraint_and_has_its_refusal(superuser: Connection) -> None:
+    """Provoked it is by the test of the resource, field by field."""
+    unique = await rows(
+        superuser, "SELECT conname FROM pg_constraint WHERE contype = 'u' AND conname = ANY (%s)", [*TAKEN]
+    )
+    assert {name for (name,) in unique} == TAKEN.keys()
+    assert {name: BY_CONSTRAINT[name].code for name in TAKEN} == TAKEN
 
 
 async def provoked(provoke: Provoke, stage: Stage) -> psycopg.Error:
