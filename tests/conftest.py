@@ -6,7 +6,7 @@ Row security is what isolates tests from each other: they commit for real, run i
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +90,24 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[Embedded]:
         yield joined
 
 
-@pytest.fixture(scope="session")
-def database(postgres: Embedded, worker_id: str) -> str:
-    """The name of this worker's database, cloned from the migrated one."""
-    name = f"tests_{worker_id}"
-    clone = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*map(sql.Identifier, (name, DATABASE, OWNER)))
+@contextmanager
+def cloned(postgres: Embedded, name: str) -> Iterator[str]:
+    """A new database of this name, as migrated, until the end of the block."""
+    names = [sql.Identifier(one) for one in (name, DATABASE, OWNER)]
     with psycopg.connect(postgres.superuser_url, autocommit=True) as conn:
-        conn.execute(clone)
-    return name
+        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(names[0]))
+        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*names))
+        try:
+            yield name
+        finally:
+            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))
+
+
+@pytest.fixture(scope="session")
+def database(postgres: Embedded, worker_id: str) -> Iterator[str]:
+    """The name of this worker's database, cloned from the migrated one."""
+    with cloned(postgres, f"tests_{worker_id}") as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,10 @@
 """What the tests of the API share beyond a client: one more administrator, and databases of their own."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
-import psycopg
 import pytest
 from litestar import Litestar
-from psycopg import sql
 
-from backend.database.embedded import DATABASE, OWNER, Embedded
 from backend.settings import Settings
 from tests.conftest import client_of
 from tests.database import Connection, introduce
@@ -26,16 +22,3 @@ async def someone(app: Litestar, settings: Settings) -> AsyncIterator[Person]:
 async def other_admin(superuser: Connection, app: Litestar, settings: Settings) -> Person:
     """So that the first is not the last one."""
     return await introduce(superuser, app, settings, "other-admin", admin=True)
-
-
-@contextmanager
-def cloned(postgres: Embedded, name: str) -> Iterator[str]:
-    """A new database of this name, as migrated, until the end of the block."""
-    names = [sql.Identifier(one) for one in (name, DATABASE, OWNER)]
-    with psycopg.connect(postgres.superuser_url, autocommit=True) as conn:
-        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(names[0]))
-        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*names))
-        try:
-            yield name
-        finally:
-            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))

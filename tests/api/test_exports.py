@@ -219,15 +219,19 @@ async def test_an_export_may_take_longer_than_a_request(
     assert len(reader.lines) == 3500
 
 
+async def _ended(superuser: Connection) -> int:
+    """Of the transactions that wait for their client, how many there were to end: while more is read there is none."""
+    idle = "state LIKE 'idle in transaction%' AND datname = current_database()"
+    ended = await superuser.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {idle}".encode())
+    return ended.rowcount
+
+
 async def test_an_export_whose_database_fails_ends_without_its_end(
     lone: tuple[Litestar, Any], ada: Person, superuser: Connection
 ) -> None:
     await superuser.execute(MANY, [ada.id, 5000])
     reader = await begun(lone[1], ada)
-    await superuser.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
-    )
+    await until(lambda: _ended(superuser))
     reader.take(1000)
     await reader.over
     assert not reader.is_complete

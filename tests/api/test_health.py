@@ -13,8 +13,7 @@ from backend.database.embedded import Embedded
 from backend.database.probe import Probe
 from backend.settings import Settings
 from backend.worker import draining
-from tests.api.conftest import cloned
-from tests.conftest import client_of, running, settings_for
+from tests.conftest import client_of, cloned, running, settings_for
 
 type Readiness = tuple[int, object]
 

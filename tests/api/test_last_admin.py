@@ -11,9 +11,8 @@ from litestar import Litestar
 
 from backend.database.embedded import Embedded
 from tests.api.acts import edit_user, leave, read_user
-from tests.api.conftest import cloned
 from tests.api.shapes import refused
-from tests.conftest import client_of, running, settings_for
+from tests.conftest import client_of, cloned, running, settings_for
 from tests.database import Connection
 from tests.people import Person
 

@@ -11,10 +11,9 @@ from litestar import Litestar
 from backend.database.embedded import Embedded
 from backend.settings import Settings
 from tests.api.acts import hashes, refresh, sign_up
-from tests.api.conftest import cloned
 from tests.api.shapes import refused, wait_of
 from tests.api.throttles import attempts, by_account, by_address, count_up, guess, log_in
-from tests.conftest import client_of, running, settings_for
+from tests.conftest import client_of, cloned, running, settings_for
 from tests.database import Connection
 from tests.people import PASSWORD, Person, join, new_address
 

@@ -1,6 +1,5 @@
 """Each rule of functions, and one that breaks it; and whose names the refusals of the API borrow."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -8,9 +7,7 @@ import pytest
 from backend.checks.database import Connection, Database
 from backend.checks.findings import ROOT
 from backend.checks.schema import gate
-from backend.database.embedded import Embedded
-from backend.settings import Settings
-from tests.checks.tampered import tampering, untampered
+from tests.checks.tampered import tampering
 
 PINNED: Final = "SET search_path = pg_catalog, public, pg_temp"
 WAIT_OF, FIND = "CREATE FUNCTION gate.wait_of", "CREATE FUNCTION gate.user_by_id"
@@ -56,12 +53,6 @@ FAULTS: Final = [
     ("CREATE OR REPLACE FUNCTION gate.require_admin() RETURNS void LANGUAGE sql AS ''", "unknown-constraint",
      "not_admin", '"not_admin": NotAdmin'),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def opened(settings: Settings, postgres: Embedded) -> Iterator[tuple[Connection, Database]]:
-    with untampered(settings, postgres.superuser_url) as both:
-        yield both
 
 
 @pytest.mark.checklist(48)

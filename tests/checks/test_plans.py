@@ -1,10 +1,10 @@
 """Each rule of plans, and a function whose statement breaks it; what is found inside of functions is what is there."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
+from backend.checks.allowances import allowances
 from backend.checks.database import Connection, Database
 from backend.checks.plans import planning
 from backend.checks.plans.rules import conjuncts
@@ -12,9 +12,7 @@ from backend.checks.schema.bodies import texts
 from backend.checks.schema.functions import functions
 from backend.checks.schema.plpgsql import Unreadable, declared, statements
 from backend.checks.trees import Node, analysed
-from backend.database.embedded import Embedded
-from backend.settings import Settings
-from tests.checks.tampered import tampering, untampered
+from tests.checks.tampered import tampering
 
 
 def of_gate(statement: str) -> str:
@@ -64,12 +62,6 @@ RIGHT: Final = [
 ]
 
 
-@pytest.fixture(scope="module")
-def opened(settings: Settings, postgres: Embedded) -> Iterator[tuple[Connection, Database]]:
-    with untampered(settings, postgres.superuser_url) as both:
-        yield both
-
-
 @pytest.mark.parametrize(("change", "code", "named"), FAULTS)
 def test_a_statement_that_breaks_a_rule_is_found(
     change: str, code: str, named: str, opened: tuple[Connection, Database]
@@ -91,6 +83,27 @@ def test_a_statement_of_the_api_is_named_by_its_own_line(opened: tuple[Connectio
     for name in ("queries.item_lists.BY_TITLE", "queries.item_lists.BY_TITLE_DESCENDING"):
         assert found[name].file == "queries/item_lists.py"
         assert found[name].line > 1
+
+
+# Whose rows these are decides which of two indexes PostgreSQL takes for a page: one person's, or a thousand people's.
+CROWDS: Final = {
+    owners: f"""
+    WITH crowd AS (
+        INSERT INTO users (email) SELECT 'reader-' || n || '@example.com' FROM generate_series(1, {owners}) AS n
+        RETURNING id
+    )
+    INSERT INTO items (owner_id, title)
+    SELECT id, 'A lens' FROM crowd, generate_series(1, {20_000 // owners});
+    ANALYZE users; ANALYZE items
+    """
+    for owners in (1, 10, 1000)
+}
+
+
+@pytest.mark.parametrize("owners", CROWDS)
+def test_what_the_tables_hold_changes_nothing(owners: int, opened: tuple[Connection, Database]) -> None:
+    with tampering(*opened, CROWDS[owners]) as tampered:
+        assert [one for one in planning.check(tampered) if not any(a.covers(one) for a in allowances())] == []
 
 
 def test_what_is_planned_of_a_function_says_the_same_as_its_body(opened: tuple[Connection, Database]) -> None:

@@ -47,7 +47,7 @@ def test_what_a_migration_takes_from_it_is_found_by_statement_and_line(postgres:
             ALTER TABLE users RENAME COLUMN full_name TO called;
             ALTER TABLE sessions ALTER COLUMN id SET DEFAULT gen_random_uuid();
             DROP FUNCTION claim;
-            CREATE TABLE books (id uuid PRIMARY KEY)
+            CREATE TABLE released_later (id uuid PRIMARY KEY)
             """,
             runtime=f"{place.database}_runtime",
             owner=place.owner,

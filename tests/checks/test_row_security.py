@@ -1,6 +1,5 @@
 """Each rule of row security, and a schema that breaks that rule and no other."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -9,9 +8,7 @@ from backend.checks.database import Connection, Database
 from backend.checks.findings import ROOT
 from backend.checks.schema import row_security
 from backend.checks.schema.rights import BEYOND
-from backend.database.embedded import Embedded
-from backend.settings import Settings
-from tests.checks.tampered import tampering, untampered
+from tests.checks.tampered import tampering
 
 MINE: Final = "(owner_id = (SELECT current_user_id()))"
 # A table as it should be, but for what a test adds.
@@ -77,12 +74,6 @@ RIGHT: Final = [
     f"CREATE POLICY items_gone ON items AS RESTRICTIVE TO lodestar_runtime USING {MINE} WITH CHECK {MINE}",
     "GRANT SELECT (network) ON sessions TO lodestar_runtime",
 ]
-
-
-@pytest.fixture(scope="module")
-def opened(settings: Settings, postgres: Embedded) -> Iterator[tuple[Connection, Database]]:
-    with untampered(settings, postgres.superuser_url) as both:
-        yield both
 
 
 @pytest.mark.checklist(41, 42, 44, 48)

@@ -1,16 +1,13 @@
 """Every step that would weaken the schema is noticed, and named by file and line."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
 from backend.checks.database import Connection, Database
 from backend.checks.findings import ROOT
-from backend.database.embedded import Embedded
-from backend.settings import Settings
 from tests.checks.schema_mutations import EQUIVALENT, Mutation, findings, generated, outcome
-from tests.checks.tampered import tampering, untampered
+from tests.checks.tampered import tampering
 
 KINDS: Final = {
     "drop FORCE",
@@ -25,12 +22,6 @@ KINDS: Final = {
     "change the owner",
     "SECURITY INVOKER",
 }
-
-
-@pytest.fixture(scope="module")
-def opened(settings: Settings, postgres: Embedded) -> Iterator[tuple[Connection, Database]]:
-    with untampered(settings, postgres.superuser_url) as both:
-        yield both
 
 
 @pytest.fixture(scope="module")

@@ -18,21 +18,21 @@ from backend.operators import OperatorError
 from tests.commands.typed import refused, typed
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-BOOKS: Final = ["books", "title:text:unique", "pages:int", "published_on:date:optional"]
+ZITHERS: Final = ["zithers", "title:text:unique", "pages:int", "published_on:date:optional"]
 NEW: Final = [
-    "queries/books.py",
-    "backend/contracts/books.py",
-    "backend/controllers/books.py",
-    "tests/expected/books.py",
-    "tests/api/test_books.py",
+    "queries/zithers.py",
+    "backend/contracts/zithers.py",
+    "backend/controllers/zithers.py",
+    "tests/expected/zithers.py",
+    "tests/api/test_zithers.py",
 ]
 # Of what walks every route, table, statement and type, and so the new ones too: enough for a minute.
 CATALOGUE: Final = [
     "tests/queries/test_roles.py",
+    "tests/checks/test_statements.py",
     "tests/queries/test_round_trips.py::test_every_route_has_a_line_in_the_table",
-    "tests/queries/test_round_trips.py::test_a_route_costs[POST /v1/books: 1]",
-    "tests/queries/test_round_trips.py::test_a_route_costs[PATCH /v1/books/{book_id}: 1]",
-    "tests/queries/test_statements.py::test_a_statement_is_prepared_and_fills_its_struct",
+    "tests/queries/test_round_trips.py::test_a_route_costs[POST /v1/zithers: 1]",
+    "tests/queries/test_round_trips.py::test_a_route_costs[PATCH /v1/zithers/{zither_id}: 1]",
     "tests/api/test_documentation.py",
     "tests/unit/test_errors.py::test_every_line_of_the_tables_is_provoked",
     "tests/unit/test_errors.py::test_what_is_unique_in_a_resource_is_a_constraint_and_has_its_refusal",
@@ -84,7 +84,7 @@ def run(checkout: Path, *words: str) -> str:
 
 def test_a_new_resource_is_whole(checkout: Path) -> None:
     """Formatted, typed, and as its own test and those of the catalogue want it, in a PostgreSQL of its own."""
-    said = run(checkout, sys.executable, "-m", "backend", "new", "resource", *BOOKS).splitlines()
+    said = run(checkout, sys.executable, "-m", "backend", "new", "resource", *ZITHERS).splitlines()
     (migration,) = [line for line in said if line.startswith("queries/migrations/")]
     assert {*NEW, migration} <= set(said)
     tools = Path(sys.executable).parent
@@ -93,16 +93,16 @@ def test_a_new_resource_is_whole(checkout: Path) -> None:
     run(checkout, str(tools / "ruff"), "format", "--check", *files)
     run(checkout, sys.executable, "-m", "mypy", *NEW)
     assert " passed" in run(
-        checkout, sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/api/test_books.py", *CATALOGUE
+        checkout, sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/api/test_zithers.py", *CATALOGUE
     )
 
 
 def test_a_dry_run_shows_a_tree_and_writes_nothing(here: Path, unchanged: None) -> None:
-    said = typed("new", "resource", "--dry-run", *BOOKS)
+    said = typed("new", "resource", "--dry-run", *ZITHERS)
     assert (said.status, said.error) == (0, "")
     lines = said.out.splitlines()
-    assert lines[0] == "/v1/books, each a Book"
-    for wanted in (*NEW, "BookController,", '"books_owner_id_title_key": BookTitleTaken,', "backend/app.py"):
+    assert lines[0] == "/v1/zithers, each a Zither"
+    for wanted in (*NEW, "ZitherController,", '"zithers_owner_id_title_key": ZitherTitleTaken,', "backend/app.py"):
         assert any(wanted in line for line in lines), wanted
 
 
@@ -117,9 +117,9 @@ def test_a_dry_run_shows_a_tree_and_writes_nothing(here: Path, unchanged: None) 
         (["answers", "title:text"], "Answer would be two things in"),
         (["idempotency", "title:text", "--singular", "promise"], "tests/expected/idempotency.py is there already"),
         (["cases", "title:text"], "its singular cannot be told from it"),
-        (["books", "title:varchar"], "there is no type 'varchar'"),
-        (["books", "order:int"], "the field order is a reserved word of SQL"),
-        (["books"], "a resource has at least one field"),
+        (["zithers", "title:varchar"], "there is no type 'varchar'"),
+        (["zithers", "order:int"], "the field order is a reserved word of SQL"),
+        (["zithers"], "a resource has at least one field"),
         (["emails", "title:text", f"{'a' * 40}:text:optional"], "would be longer than 120 characters"),
     ],
 )
@@ -131,14 +131,14 @@ def test_what_cannot_be_is_one_line_and_nothing_written(
 
 def test_without_a_checkout_there_is_nowhere_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaffolding, "ROOT", tmp_path)
-    assert refused("new", "resource", *BOOKS).startswith("a resource is written into a checkout")
+    assert refused("new", "resource", *ZITHERS).startswith("a resource is written into a checkout")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_twice_is_once_too_often(here: Path) -> None:
-    written(planned(Resource.of(BOOKS[0], BOOKS[1:]), here), here)
+    written(planned(Resource.of(ZITHERS[0], ZITHERS[1:]), here), here)
     before = contents(here)
-    assert "has books already" in refused("new", "resource", *BOOKS)
+    assert "has zithers already" in refused("new", "resource", *ZITHERS)
     assert contents(here) == before
 
 
@@ -146,7 +146,7 @@ def test_twice_is_once_too_often(here: Path) -> None:
 def test_a_failure_in_the_middle_takes_back_what_was_written(
     here: Path, unchanged: None, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = planned(Resource.of(BOOKS[0], BOOKS[1:]), here)
+    files = planned(Resource.of(ZITHERS[0], ZITHERS[1:]), here)
     replace, left = Path.replace, [after]
 
     def failing(path: Path, target: Path) -> Path:
@@ -161,15 +161,15 @@ def test_a_failure_in_the_middle_takes_back_what_was_written(
 
 
 def test_what_would_not_start_is_taken_back(here: Path, unchanged: None) -> None:
-    files = planned(Resource.of(BOOKS[0], BOOKS[1:]), here)
-    assert files[2].path == "backend/contracts/books.py"
+    files = planned(Resource.of(ZITHERS[0], ZITHERS[1:]), here)
+    assert files[2].path == "backend/contracts/zithers.py"
     broken = [*files[:2], File(files[2].path, None, "1 / 0\n"), *files[3:]]
     with pytest.raises(OperatorError, match="would not start with it: ZeroDivisionError"):
         written(broken, here)
 
 
 def test_what_changed_meanwhile_is_left_as_it_is(here: Path) -> None:
-    files = planned(Resource.of(BOOKS[0], BOOKS[1:]), here)
+    files = planned(Resource.of(ZITHERS[0], ZITHERS[1:]), here)
     app = here / "backend/app.py"
     app.write_text(app.read_text() + "# Meanwhile.\n")
     before = contents(here)
@@ -180,5 +180,5 @@ def test_what_changed_meanwhile_is_left_as_it_is(here: Path) -> None:
 
 def test_a_committed_document_is_written_anew(here: Path) -> None:
     (here / "openapi.json").write_text("{}\n")
-    assert "openapi.json" in written(planned(Resource.of(BOOKS[0], BOOKS[1:]), here), here)
-    assert '"/v1/books/{book_id}"' in (here / "openapi.json").read_text()
+    assert "openapi.json" in written(planned(Resource.of(ZITHERS[0], ZITHERS[1:]), here), here)
+    assert '"/v1/zithers/{zither_id}"' in (here / "openapi.json").read_text()

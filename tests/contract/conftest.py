@@ -9,8 +9,7 @@ import psycopg
 import pytest
 
 from backend.database.embedded import Embedded
-from tests.api.conftest import cloned
-from tests.conftest import client_of, running, settings_for
+from tests.conftest import client_of, cloned, running, settings_for
 from tests.contract.fuzzing import Prober
 from tests.security.attacks.stage import Stage
 

@@ -6,8 +6,7 @@ import psycopg
 import pytest
 
 from backend.database.embedded import Embedded
-from tests.api.conftest import cloned
-from tests.conftest import running, settings_for
+from tests.conftest import cloned, running, settings_for
 from tests.security.attacks.stage import Stage
 
 

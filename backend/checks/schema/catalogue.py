@@ -19,7 +19,8 @@ SELECT c.oid, concat_ws('.', nullif(n.nspname, 'public'), c.relname), c.relkind,
        EXISTS (SELECT FROM pg_options_to_table(c.reloptions)
                WHERE  option_name = 'security_invoker' AND option_value::boolean),
        (SELECT coalesce(jsonb_object_agg(attnum, attname), '{}') FROM pg_attribute
-        WHERE  attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
+        WHERE  attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
+       c.reltuples
 FROM   pg_class c
 JOIN   pg_namespace n ON n.oid = c.relnamespace
 WHERE  c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -68,7 +69,8 @@ ORDER BY conname
 class Table(Struct, frozen=True):
     """`kind` as in pg_class: r and p are tables, v and m views. `invoker`: a view that looks with its reader's rights.
 
-    `written` are the columns by their numbers, which are texts in JSON.
+    `written` are the columns by their numbers, which are texts in JSON. `rows` are as many as PostgreSQL
+    plans with, and -1 where it has not counted.
     """
 
     oid: int
@@ -79,6 +81,7 @@ class Table(Struct, frozen=True):
     forced: bool
     invoker: bool
     written: dict[str, str]
+    rows: float
 
     @property
     def columns(self) -> dict[int, str]:
