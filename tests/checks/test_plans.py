@@ -12,7 +12,9 @@ from backend.checks.schema.bodies import texts
 from backend.checks.schema.functions import functions
 from backend.checks.schema.plpgsql import Unreadable, declared, statements
 from backend.checks.trees import Node, analysed
-from tests.checks.tampered import tampering
+from backend.database.embedded import Embedded
+from tests.checks.tampered import tampering, untampered
+from tests.conftest import cloned, settings_for
 
 
 def of_gate(statement: str) -> str:
@@ -101,8 +103,13 @@ CROWDS: Final = {
 
 
 @pytest.mark.parametrize("owners", CROWDS)
-def test_what_the_tables_hold_changes_nothing(owners: int, opened: tuple[Connection, Database]) -> None:
-    with tampering(*opened, CROWDS[owners]) as tampered:
+def test_what_the_tables_hold_changes_nothing(owners: int, postgres: Embedded, worker_id: str) -> None:
+    """In a database of its own: ANALYZE is not rolled back."""
+    with (
+        cloned(postgres, f"crowded_{worker_id}") as name,
+        untampered(settings_for(postgres, name), postgres.superuser_url) as opened,
+        tampering(*opened, CROWDS[owners]) as tampered,
+    ):
         assert [one for one in planning.check(tampered) if not any(a.covers(one) for a in allowances())] == []
 
 
