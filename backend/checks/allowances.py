@@ -42,7 +42,7 @@ def allowances(file: Path = FILE) -> tuple[Allowance, ...]:
     """Raises OperatorError for a file that cannot be read as one."""
     try:
         found = msgspec.convert(tomllib.loads(file.read_text()), _File)
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise OperatorError(f"{shown(file)} cannot be read: {error}") from None
     return found.allow
 

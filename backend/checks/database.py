@@ -78,6 +78,9 @@ def opened(settings: Settings) -> Iterator[Database]:
         _connected("DATABASE_OWNER_URL", settings.database_owner_url, settings) as owner,
     ):
         refuse_old(owner.info)
+        for name, connection in (("DATABASE_URL", runtime), ("DATABASE_OWNER_URL", owner)):
+            if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):  # As on a standby.
+                raise OperatorError(f"{name} leads to where nothing may be written, not even to be rolled back")
         yield Database(runtime, owner)
 
 

@@ -21,9 +21,11 @@ def check(replicas: int, record: bool) -> None:
     from backend.checks.changes import releases
     from backend.checks.database import opened
     from backend.checks.every import findings
+    from backend.checks.statements.reading import modules
     from backend.internal.openapi import document_of_the_routes
 
     with reached(Settings.read(), "checking", migrated=True) as settings:
+        modules()  # Of those that cannot be imported it tells in a line; the routes could only fail.
         document = document_of_the_routes()
         found = findings(settings, document=document, replicas=replicas, say=partial(click.echo, err=True))
         if record and not found:

@@ -24,6 +24,31 @@ REPLACED: Final = "DROP POLICY items_owner ON items; CREATE POLICY items_owner O
 BARE: Final = "owner_id = current_user_id()"
 CORRELATED: Final = "EXISTS (SELECT FROM users u WHERE u.id = owner_id AND u.id = current_user_id())"
 SETTING: Final = "owner_id = current_setting('lodestar.user_id')::uuid"
+# Each is true of rows of others, or may be.
+OPEN: Final = [
+    f"{MINE} OR true",
+    f"{MINE} OR (SELECT current_user_id()) IS NULL",
+    f"{MINE} OR title = ''",
+    f"NOT {MINE}",
+    f"coalesce({MINE}, true)",
+    "owner_id <> (SELECT current_user_id())",
+    "owner_id = coalesce((SELECT current_user_id()), owner_id)",
+    "owner_id = owner_id",
+    "owner_id IS NOT NULL",
+    "1 = 1",
+    "(SELECT true)",
+    "(SELECT current_user_id()) IS NOT NULL",
+    "EXISTS (SELECT FROM users)",
+]
+# Other ways in which a row belongs to who asks.
+TIED: Final = [
+    f"{MINE} AND title > ''",
+    f"{MINE} OR (id = (SELECT current_session_id()) AND title > '')",
+    "owner_id = ANY (ARRAY(SELECT id FROM users))",
+    "owner_id IN (SELECT id FROM users)",
+    "EXISTS (SELECT FROM users u WHERE u.id = owner_id)",
+    "owner_id = (SELECT current_setting('lodestar.user_id')::uuid)",
+]
 ITEMS, POLICY, ROLES = "CREATE TABLE items", "CREATE POLICY items_owner", "CREATE SCHEMA gate"
 
 # What is done, the code, what the finding is of, and what stands in the line that it names ("" for what is in no file).
@@ -43,6 +68,9 @@ FAULTS: Final = [
     (f"CREATE POLICY open ON items FOR SELECT TO lodestar_owner USING {MINE}", "other-role", "items", ITEMS),
     *((f"{REPLACED} USING ({using}) WITH CHECK ({using})", "identity-per-row", "items", POLICY)
       for using in (BARE, CORRELATED, SETTING)),
+    *((f"{REPLACED} USING ({using}) WITH CHECK ({using})", "open-policy", "items", POLICY) for using in OPEN),
+    ("CREATE POLICY open ON items FOR INSERT TO lodestar_runtime WITH CHECK (title > '')", "open-policy", "items",
+     ITEMS),
     (DIARIES, "no-policy-index", "diaries", ""),
     (f"{DIARIES} CREATE INDEX diaries_idx ON diaries (id, owner_id)", "no-policy-index", "diaries", ""),
     (f"{DIARIES} CREATE INDEX diaries_idx ON diaries (owner_id) WHERE text > ''", "no-policy-index", "diaries", ""),
@@ -57,6 +85,7 @@ FAULTS: Final = [
       for right in sorted(BEYOND)),
     ("GRANT SELECT ON items TO PUBLIC", "public-right", "items", ITEMS),
     ("GRANT SELECT (title) ON items TO PUBLIC", "public-right", "items", ITEMS),
+    ("CREATE SEQUENCE numbers; GRANT USAGE ON SEQUENCE numbers TO PUBLIC", "public-right", "numbers", ROLES),
     ("GRANT USAGE ON SCHEMA gate TO PUBLIC", "public-right", "gate", ROLES),
     *((f"ALTER ROLE {role} {attribute}", "role-attribute", role, ROLES)
       for role, attribute in [("lodestar_app", "SUPERUSER"), ("lodestar_app", "BYPASSRLS"),
@@ -93,3 +122,10 @@ def test_in_a_schema_as_it_should_be_nothing_is_found(change: str, opened: tuple
     with tampering(*opened, change) as tampered:
         found = [one for one in row_security.check(tampered) if one.of != "schema_migrations"]
     assert found == []
+
+
+@pytest.mark.checklist(41)
+@pytest.mark.parametrize("using", TIED)
+def test_a_policy_may_find_out_in_other_ways_whose_a_row_is(using: str, opened: tuple[Connection, Database]) -> None:
+    with tampering(*opened, f"{REPLACED} USING ({using}) WITH CHECK ({using})") as tampered:
+        assert [one for one in row_security.check(tampered) if one.code == "open-policy"] == []

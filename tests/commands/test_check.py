@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.checks import every
+from backend.checks.allowances import allowances
 from backend.checks.changes import contract, releases
 from backend.database.migrate import files, migrate
 from tests.commands.typed import done, refused, typed
@@ -70,6 +72,24 @@ def test_without_an_owner_that_is_said(place: Place, monkeypatch: pytest.MonkeyP
 def test_a_superuser_is_no_owner(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_OWNER_URL", place.superuser_url)
     assert refused("check").startswith("the owner is a superuser")
+
+
+@pytest.mark.parametrize("name", ["DATABASE_OWNER_URL", "DATABASE_URL"])
+def test_where_nothing_may_be_written_nothing_is_checked(
+    place: Place, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = {"DATABASE_OWNER_URL": place.owner, "DATABASE_URL": place.login}[name]
+    monkeypatch.setenv(name, f"{place.url(role)}?options=-cdefault_transaction_read_only%3Don")
+    assert refused("check").startswith(f"{name} leads to where nothing may be written")
+
+
+def test_a_list_of_allowances_that_is_no_text_is_refused(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "allowed.toml"
+    file.write_bytes(b"\xff\xfe")
+    monkeypatch.setattr(every, "allowances", lambda: allowances(file))
+    assert "allowed.toml cannot be read" in refused("check")
 
 
 def test_replicas_are_counted_from_one(place: Place) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from backend.checks.nullability import never_null, sources
 from backend.checks.nullability.lookups import Catalogue
-from backend.checks.nullability.proofs import THROUGH, given, learn, present
+from backend.checks.nullability.proofs import THROUGH, fails, given, learn, present
 from backend.checks.nullability.rows import surely_gives_a_row
 from backend.checks.nullability.scopes import ALL, ANY, ARRAY, EXISTS, SCALAR, Nullable, Scope, targets
 from backend.checks.trees import Node
@@ -82,7 +82,7 @@ def nullable(expression: Node, scope: Scope) -> bool:
         case "AGGREF":
             return _of_aggregate(expression, scope)
         case "WINDOWFUNC":
-            return scope.catalogue.functions[expression["winfnoid"]].name not in never_null.COUNTS
+            return _of_window(expression, scope)
         case "OPEXPR":
             known = scope.catalogue.operators.get(expression["opno"]) in never_null.OPERATORS
             return not known or any(nullable(one, scope) for one in expression["args"])
@@ -92,12 +92,16 @@ def nullable(expression: Node, scope: Scope) -> bool:
 
 
 def _of_case(case: Node, scope: Scope) -> bool:
-    """Each result where its own condition holds."""
-    for one in case["args"]:
-        with given(scope, one["expr"] if case["arg"] is None else None):
-            if nullable(one["result"], scope):
-                return True
-    return case["defresult"] is None or nullable(case["defresult"], scope)
+    """Each result where its own condition holds, and those before it do not."""
+    searched = case["arg"] is None
+    with given(scope, None):
+        for one in case["args"]:
+            with given(scope, one["expr"] if searched else None):
+                if nullable(one["result"], scope):
+                    return True
+            if searched:
+                fails(scope, one["expr"])
+        return case["defresult"] is None or nullable(case["defresult"], scope)
 
 
 def _of_array_comparison(comparison: Node, scope: Scope) -> bool:
@@ -139,3 +143,15 @@ def _of_aggregate(aggregate: Node, scope: Scope) -> bool:
     if not grouped or aggregate["aggfilter"] or name not in never_null.OF_VALUES:
         return True
     return any(nullable(one["expr"], scope) for one in aggregate["args"] or [])
+
+
+def _of_window(call: Node, scope: Scope) -> bool:
+    """Of a frame that has a row it is a value if all that goes into it are."""
+    name = scope.catalogue.functions[call["winfnoid"]].name
+    if name in never_null.COUNTS:
+        return False
+    window = next(one for one in scope.query["windowClause"] if one["winref"] == call["winref"])
+    known = name in never_null.OF_VALUES | never_null.OF_FRAMES
+    if not known or call["aggfilter"] or not never_null.has_own_row(window["frameOptions"]):
+        return True
+    return any(nullable(one, scope) for one in call["args"] or [])

@@ -43,7 +43,14 @@ FUNCTIONS: Final = _words(
 
 # Of the same names, with arguments of these types: ranges (lower, upper) and patterns (substring).
 _MAY_BE_NULL: Final = frozenset(
-    {("lower", (3831,)), ("upper", (3831,)), ("lower", (4537,)), ("upper", (4537,)), ("substring", (25, 25))}
+    {
+        ("lower", (3831,)),
+        ("upper", (3831,)),
+        ("lower", (4537,)),
+        ("upper", (4537,)),
+        ("substring", (25, 25)),
+        ("substring", (25, 25, 25)),
+    }
 )
 
 # Whatever their arguments are.
@@ -60,7 +67,7 @@ SETS: Final = _words(
 )
 
 # Aggregates and window functions that count; of no rows 0.
-COUNTS: Final = _words("count regr_count row_number rank dense_rank percent_rank cume_dist ntile")
+COUNTS: Final = _words("count regr_count row_number rank dense_rank percent_rank cume_dist")
 # Of at least one row, and values in all of them, a value.
 OF_VALUES: Final = _words(
     """
@@ -68,6 +75,11 @@ OF_VALUES: Final = _words(
     jsonb_object_agg bit_and bit_or
     """
 )
+
+# Window functions of which the same is true, if the row itself is in the frame.
+OF_FRAMES: Final = _words("first_value last_value ntile")
+# Of PostgreSQL's bits for a frame: it begins no later than with the row and ends no earlier; it leaves the row out.
+_BEGINS, _ENDS, _LEAVES_OUT = 0xA20, 0x4500, 0x18000
 
 _JSONB: Final = 3802
 
@@ -80,3 +92,8 @@ def is_certain(name: str, types: tuple[int, ...]) -> bool:
 def is_certain_cast(types: tuple[int, ...]) -> bool:
     """Of PostgreSQL's own casts only those of `jsonb` may give NULL: that of its null."""
     return types[:1] != (_JSONB,)
+
+
+def has_own_row(frame: int) -> bool:
+    """Whether the frame of a window, by its `frameOptions`, has the row itself in it."""
+    return bool(frame & _BEGINS and frame & _ENDS and not frame & _LEAVES_OUT)

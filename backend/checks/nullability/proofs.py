@@ -83,6 +83,15 @@ def _holds_not(scope: Scope, condition: Node, within: frozenset[int] | None) -> 
         assume(scope, condition, within)  # It is false, and so not NULL.
 
 
+def fails(scope: Scope, condition: Node) -> None:
+    """The condition is not true, but false or NULL: `IS NULL` is never the latter."""
+    if condition.kind == "BOOLEXPR" and condition["boolop"] == "or":
+        for one in condition["args"]:
+            fails(scope, one)
+    elif condition.kind == "NULLTEST":
+        _holds_not(scope, condition, None)
+
+
 def assume(scope: Scope, expression: Node, within: frozenset[int] | None = None) -> None:
     """The expression is not NULL: nor is what would make it so."""
     if expression.kind in ("OPEXPR", "FUNCEXPR"):

@@ -123,7 +123,7 @@ def nullable_call(call: Node, scope: Scope) -> bool:
 
 
 def _of_built_in(function: Function, call: Node, scope: Scope) -> bool:
-    if function.name in never_null.REGARDLESS or function.name in never_null.SETS:
+    if (function.name in never_null.REGARDLESS and not call["funcvariadic"]) or function.name in never_null.SETS:
         return False
     arguments = call["args"] or []
     if call["funcformat"] in _CASTS:

@@ -42,6 +42,12 @@ SELECT nspname, privilege_type
 FROM   pg_namespace n, aclexplode(nspacl)
 WHERE  grantee = 0 AND nspname !~ '^pg_' AND nspname <> 'information_schema'
 """
+_SEQUENCES_OF_EVERYBODY: Final = """
+SELECT c.oid::regclass::text, privilege_type
+FROM   pg_class c
+JOIN   pg_namespace n ON n.oid = c.relnamespace, aclexplode(relacl)
+WHERE  c.relkind = 'S' AND grantee = 0 AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+"""
 
 
 def rights(database: Database) -> Iterator[Finding]:
@@ -77,3 +83,4 @@ def _roles(database: Database) -> Iterator[Finding]:
     yield from found("role-owns", _OWNED, "the role {} owns {}, and so is held to nothing there", own)
     yield from found("role-creates", _CREATES, "the role {} may create in the schema {}", own)
     yield from found("public-right", _OF_EVERYBODY, "the schema {} grants {} to PUBLIC")
+    yield from found("public-right", _SEQUENCES_OF_EVERYBODY, "the sequence {} grants {} to PUBLIC")

@@ -7,7 +7,7 @@ from backend.checks.database import Database
 from backend.checks.findings import Finding
 from backend.checks.places import Kind, place_of
 from backend.checks.schema.catalogue import COMMANDS, EVERYBODY, Catalogue, Policy, Table
-from backend.checks.schema.identity import compared, read_once, served
+from backend.checks.schema.identity import compared, read_once, served, tied
 from backend.checks.schema.rights import rights
 from backend.checks.trees import Node, same
 from backend.database.roles import Roles
@@ -76,6 +76,8 @@ def _policy(catalogue: Catalogue, table: Table, policy: Policy, roles: Roles) ->
     if not of_gate and policy.using and policy.check and not same(policy.using, policy.check):
         yield found("check-differs", "says one thing of what is read and another of what is written")
     for tree in (policy.using, policy.check):
+        if tree and policy.permissive and not of_gate and not _is_true(tree) and not tied(catalogue, tree):
+            yield found("open-policy", "can be true of a row that has nothing to do with who asks")
         for name in read_once(catalogue, tree) if tree else ():
             yield found("identity-per-row", f"calls {name} for every row: (SELECT {name}()) is evaluated once")
     if not of_gate and policy.using and not served(policy.using, catalogue.indexes_of(table)):

@@ -18,6 +18,7 @@ _LEAKPROOF: Final = "SELECT oid FROM pg_proc WHERE proleakproof"
 _OPERATORS: Final = "SELECT amopfamily, amopopr FROM pg_amop"
 # LIKE, ILIKE and regular expressions, and the contrary of each.
 _PATTERNS: Final = "SELECT oid FROM pg_operator WHERE oprname ~ '^!?~~?[*]?$' AND oprkind = 'b'"
+_EQUALITIES: Final = "SELECT oid FROM pg_operator WHERE oprname = '='"
 _CODES: Final = "SELECT oid, oprcode::oid FROM pg_operator"
 
 
@@ -51,3 +52,8 @@ class Vocabulary:
     def patterns(self) -> frozenset[int]:
         """The operators that look for a pattern."""
         return frozenset(oid for (oid,) in self.ask(_PATTERNS))
+
+    @cached_property
+    def equalities(self) -> frozenset[int]:
+        """The operators that are called `=`."""
+        return frozenset(oid for (oid,) in self.ask(_EQUALITIES))

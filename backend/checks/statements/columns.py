@@ -1,6 +1,8 @@
 """Names, order and types of a statement's columns against the fields of its Struct, and which of them may be NULL."""
 
+import ast
 from collections.abc import Iterator
+from inspect import signature
 from itertools import zip_longest
 from typing import get_origin
 
@@ -13,7 +15,7 @@ from backend.checks.nullability.lookups import Catalogue
 from backend.checks.nullability.scopes import Nullable
 from backend.checks.statements.annotations import Annotation, annotation_of
 from backend.checks.statements.preparing import Prepared
-from backend.checks.statements.reading import Statement
+from backend.checks.statements.reading import Call, Statement
 from backend.checks.statements.types import Kind, kind_of, reads
 from queries._fetch import inner_of
 
@@ -39,6 +41,26 @@ def places(shape: type[Struct]) -> list[Place]:
         Place(one.encode_name, f"{inner.__name__}.{one.name}", annotation_of(one.type), absent) for one in fields(inner)
     ]
     return first + own[1:]
+
+
+def check_shape(statement: Statement, call: Call) -> Iterator[Finding]:
+    """Whether what is to be filled is a Struct that rows can be put into, column after column."""
+    try:
+        shape = statement.shape_of(call)
+        inner = inner_of(shape) if shape else None
+    except (TypeError, IndexError):  # No Struct, or one without fields.
+        sentence = f"{ast.unparse(call.shape) if call.shape else ''} is no Struct with fields beside {statement.id}"
+        yield Finding(statement.file, call.line, "unreadable-shape", sentence, statement.id)
+        return
+    for one in (get_origin(shape) or shape, inner):
+        if one and any(place.kind is place.KEYWORD_ONLY for place in signature(one).parameters.values()):
+            sentence = f"{one.__name__} is kw_only, and {statement.id} fills it column after column"
+            yield Finding(statement.file, call.line, "columns", sentence, statement.id)
+    if inner and annotation_of(fields(inner)[0].type).optional:
+        sentence = (
+            f"{inner.__name__}.{fields(inner)[0].name} may be None, by which {statement.id} tells that there is none"
+        )
+        yield Finding(statement.file, call.line, "nullable", sentence, statement.id)
 
 
 def check_columns(

@@ -10,7 +10,7 @@ from backend.checks.findings import Finding
 from backend.checks.nullability.lookups import Catalogue
 from backend.checks.nullability.rows import surely_gives_a_row
 from backend.checks.nullability.scopes import SELECT, Nullable, Scope, targets
-from backend.checks.statements.columns import check_columns
+from backend.checks.statements.columns import check_columns, check_shape
 from backend.checks.statements.crossed import check_places
 from backend.checks.statements.denials import denied
 from backend.checks.statements.front import check_front, claiming, entering
@@ -43,6 +43,9 @@ def check_statement(
         return found
     for call in statement.calls:
         found += check_names(statement, call)
+        found += check_shape(statement, call)
+    if any(one.code == "unreadable-shape" for one in found):
+        return found
     with database.acting(statement.who) as connection:
         try:
             with connection.transaction():

@@ -4,6 +4,7 @@ Of the same type, they would pass everywhere else. Places are the columns that I
 of functions; a value has a name where it is a parameter or a column as it is.
 """
 
+import ast
 from collections.abc import Iterator, Sequence
 
 from backend.checks.findings import Finding
@@ -20,6 +21,7 @@ type Placed = tuple[str, Node]
 
 def check_places(statement: Statement, call: Call, prepared: Prepared, catalogue: Catalogue) -> Iterator[Finding]:
     """What is crossed, and what may be NULL for a column that may not."""
+    yield from _crossed_in_call(statement, call)
     names = list(prepared.parameters)
     optional = {name for name, one in given(statement, call).items() if one and one.optional}
     for node in prepared.tree.walk():
@@ -31,6 +33,16 @@ def check_places(statement: Statement, call: Call, prepared: Prepared, catalogue
         for place in _required(node, catalogue, names, optional):
             sentence = f"{call.function.name}() may pass None for {place} of {statement.id}, a column that is NOT NULL"
             yield Finding(statement.file, call.line, "nullable", sentence, statement.id)
+
+
+def _crossed_in_call(statement: Statement, call: Call) -> Iterator[Finding]:
+    passed = {one.arg: one.value for one in call.arguments}
+    for place, value in passed.items():
+        own = passed.get(value.id) if isinstance(value, ast.Name) else None
+        if own and ast.unparse(value) not in (place, ast.unparse(own)):
+            name = ast.unparse(value)
+            sentence = f"{call.function.name}() passes {name} for {place} , and something else for {name}"
+            yield Finding(statement.file, value.lineno, "crossed", sentence, statement.id)
 
 
 def _placed(node: Node, catalogue: Catalogue) -> Sequence[Placed]:

@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import pkgutil
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +12,7 @@ from msgspec import Struct
 
 import queries
 from backend.checks.findings import shown
+from backend.operators import OperatorError
 
 # What the owner runs; everything else is the API's.
 OWNERS: Final = {"queries.operators"}
@@ -28,6 +28,7 @@ GROUND: Final = {
     "queries.versioned",
 }
 FETCHES: Final = {"fetch_all", "fetch_one", "fetch_optional"}
+RUNS: Final = FETCHES | {"execute"}
 
 
 class Call(Struct, frozen=True):
@@ -89,19 +90,32 @@ class Statement(Struct, frozen=True):
         return self.shape_of(self.call)
 
     def shape_of(self, call: Call) -> type[Struct] | None:
-        """The Struct that is filled, maybe one with parameters: Versioned[Item]."""
+        """The Struct that is filled, maybe one with parameters: Versioned[Item]. Raises TypeError for anything else."""
         if call.shape is None:
             return None
-        found: Any = eval(ast.unparse(call.shape), vars(import_module(self.module)))  # noqa: S307  # Our own code.
-        assert issubclass(get_origin(found) or found, Struct)
+        try:
+            found: Any = eval(ast.unparse(call.shape), vars(import_module(self.module)))  # noqa: S307  # Our own code.
+        except (NameError, AttributeError):
+            found = None  # A variable of the function.
+        if not issubclass(get_origin(found) or found, Struct):
+            raise TypeError(found)
         return found  # type: ignore[no-any-return]  # A Struct, or one with its parameters given.
 
 
 @cache
 def modules() -> list[ModuleType]:
-    """Those that have statements."""
-    names = [module.name for module in pkgutil.iter_modules(queries.__path__, "queries.")]
-    return [import_module(name) for name in names if name not in GROUND]
+    """Those that have statements, in whatever folder. Raises OperatorError for one that cannot be imported."""
+    folder = Path(queries.__path__[0])
+    parts = [file.relative_to(folder.parent).with_suffix("").parts for file in sorted(folder.rglob("*.py"))]
+    names = [".".join(one).removesuffix(".__init__") for one in parts]
+    return [_imported(name) for name in names if name not in GROUND]
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except Exception as error:  # Whatever a module that is being written may raise.
+        raise OperatorError(f"{name} cannot be imported: {type(error).__name__}: {error}") from None
 
 
 def file_of(module: ModuleType) -> str:
@@ -115,21 +129,24 @@ def tree_of(module: ModuleType) -> ast.Module:
 
 
 def calls_of(module: ModuleType) -> list[Call]:
-    """Every fetch and execute of a module, in its functions."""
-    found = []
+    """Every fetch and execute of a module, in its functions: of one within another in the inner one."""
+    found = {}
     for function in ast.walk(tree_of(module)):
-        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for call in ast.walk(function):
-            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-                continue
-            if call.func.id in FETCHES:
-                _, shape, statement = call.args
-                found.append(Call(function, statement, shape, call.keywords, call.lineno, call.func.id))
-            elif call.func.id == "execute":
-                _, statement = call.args
-                found.append(Call(function, statement, None, call.keywords, call.lineno))
-    return found
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Call) and is_plain(node):
+                    name, (_, *shape, statement) = ast.unparse(node.func), node.args
+                    shaped = shape[0] if shape else None
+                    found[id(node)] = Call(function, statement, shaped, node.keywords, node.lineno, name)
+    return list(found.values())
+
+
+def is_plain(call: ast.Call) -> bool:
+    """Whether it is fetch_...(conn, Shape, STATEMENT, value=...) or execute(conn, STATEMENT, value=...)."""
+    if not isinstance(call.func, ast.Name) or call.func.id not in RUNS:
+        return False
+    wanted = 3 if call.func.id in FETCHES else 2
+    return len(call.args) == wanted and not any(isinstance(one, ast.Starred) for one in call.args)
 
 
 @cache

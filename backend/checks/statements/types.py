@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from types import GenericAlias
-from typing import Any, Final
+from typing import Any, Final, get_origin
 from uuid import UUID
 
 from msgspec import Struct
@@ -95,7 +95,7 @@ def reads(kind: Kind, annotated: frozenset[Any]) -> bool:
     if annotated & {Any, object}:
         return True
     if kind.name in _JSON:
-        return annotated <= set(kind.gives)
+        return {get_origin(one) or one for one in annotated} <= set(kind.gives)
     return annotated >= set(kind.gives)
 
 

@@ -8,10 +8,22 @@ from types import ModuleType
 from typing import Final
 
 import backend
-from backend.checks.findings import Finding
-from backend.checks.statements.reading import Statement, calls_of, file_of, modules, statements, tree_of
+from backend.checks.findings import Finding, shown
+from backend.checks.statements.reading import (
+    RUNS,
+    Statement,
+    calls_of,
+    file_of,
+    is_plain,
+    modules,
+    statements,
+    tree_of,
+)
 
 _BACKEND: Final = Path(backend.__path__[0])
+_DOOR: Final = "queries._fetch"
+# Attributes by which a statement would go round what is looked at.
+_PAST: Final = RUNS | {"run", "executemany", "cursor"}
 
 
 def check_uses(statement: Statement) -> Iterator[Finding]:
@@ -35,7 +47,10 @@ def check_modules() -> Iterator[Finding]:
     declared = {(one.module, one.name) for one in statements()}
     for module in modules():
         yield from undeclared(module, declared)
+        yield from run_otherwise(module)
         yield from uncalled(module, called())
+    for file in sorted(_BACKEND.rglob("*.py")):
+        yield from run_outside(ast.parse(file.read_bytes()), shown(file))
 
 
 def undeclared(module: ModuleType, declared: set[tuple[str, str]]) -> Iterator[Finding]:
@@ -45,6 +60,26 @@ def undeclared(module: ModuleType, declared: set[tuple[str, str]]) -> Iterator[F
         if not isinstance(call.statement, ast.Name) or (module.__name__, written) not in declared:
             sentence = f"{call.function.name}() runs {written}, which is no statement that is written out beside it"
             yield Finding(file_of(module), call.line, "glued", sentence, f"{module.__name__}.{call.function.name}")
+
+
+def run_otherwise(module: ModuleType) -> Iterator[Finding]:
+    """What of a module reaches the database in another way than the one that is looked at."""
+    nodes = list(ast.walk(tree_of(module)))
+    plain = {id(node.func) for node in nodes if isinstance(node, ast.Call) and is_plain(node)}
+    for node in nodes:
+        renamed = isinstance(node, ast.alias) and node.name in RUNS and node.asname not in (None, node.name)
+        named = isinstance(node, ast.Name) and node.id in RUNS and id(node) not in plain
+        past = isinstance(node, ast.Attribute) and node.attr in _PAST
+        if isinstance(node, ast.alias | ast.Name | ast.Attribute) and (renamed or named or past):
+            sentence = f"{ast.unparse(node)} is not run as fetch_...(conn, Shape, STATEMENT, value=...) or execute(...)"
+            yield Finding(file_of(module), node.lineno, "run-otherwise", sentence, module.__name__)
+
+
+def run_outside(tree: ast.Module, file: str) -> Iterator[Finding]:
+    """What of the backend runs statements that are in no module of `queries`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == _DOOR and RUNS & {one.name for one in node.names}:
+            yield Finding(file, node.lineno, "run-otherwise", f"{file} runs statements outside of queries/", file)
 
 
 def uncalled(module: ModuleType, names: frozenset[str]) -> Iterator[Finding]:
