@@ -136,6 +136,11 @@ def test_without_a_checkout_there_is_nowhere_to_write(tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_application_that_is_broken_is_one_line(unchanged: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "backend.app", None)
+    assert refused("new", "resource", *ZITHERS).startswith("the application does not start as it is: ")
+
+
 def test_twice_is_once_too_often(here: Path) -> None:
     written(planned(Resource.of(ZITHERS[0], ZITHERS[1:]), here), here)
     before = contents(here)
