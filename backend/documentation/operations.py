@@ -76,7 +76,7 @@ def operation_of(handler: HTTPRouteHandler, schemas: Schemas) -> dict[str, Any]:
 
 
 def _listed(handler: HTTPRouteHandler, schemas: Schemas) -> Iterator[dict[str, Any]]:
-    """The parameters of the handler, and the header that is answered 304 without it (see `backend.answers`)."""
+    """The parameters of the handler, and the header of a 304, which no handler reads itself (see `backend.answers`)."""
     yield from (_parameter(name, field, schemas) for name, field in _parameters(handler).items())
     if HTTPStatus.NOT_MODIFIED in (handler.responses or {}):
         yield _IF_NONE_MATCH

@@ -48,10 +48,13 @@ def resource(name: str, fields: tuple[str, ...], singular: str | None, dry_run: 
 
 
 def _refuse_taken(made: "Resource") -> None:
-    """Raises OperatorError for a path, a type or a refusal that the application has already."""
+    """Raises OperatorError for a path, a type or a refusal that the application has already, or if it is broken."""
     from litestar import Router
 
-    from backend.app import api
+    try:
+        from backend.app import api
+    except (ImportError, NameError, SyntaxError) as error:
+        raise OperatorError(f"the application does not start as it is: {error}") from None
     from backend.documentation.document import document
     from backend.errors import Problem
 

@@ -13,9 +13,9 @@ PINNED: Final = "SET search_path = pg_catalog, public, pg_temp"
 WAIT_OF, FIND = "CREATE FUNCTION gate.wait_of", "CREATE FUNCTION gate.user_by_id"
 
 
-def of_gate(signature: str, options: str, then: str = "") -> str:
+def of_gate(signature: str, options: str, then: str = "", select: str = "NULL::uuid") -> str:
     """What makes a function of the gate, as the gate."""
-    create = f"CREATE FUNCTION gate.{signature} RETURNS uuid LANGUAGE sql {options} BEGIN ATOMIC SELECT NULL::uuid; END"
+    create = f"CREATE FUNCTION gate.{signature} RETURNS uuid LANGUAGE sql {options} BEGIN ATOMIC SELECT {select}; END"
     return f"SET LOCAL ROLE lodestar_gate; {create}; {then}; RESET ROLE"
 
 
@@ -41,11 +41,12 @@ FAULTS: Final = [
     ("REVOKE EXECUTE ON FUNCTION moment FROM lodestar_runtime", "missing-right", "moment", "CREATE FUNCTION moment"),
     ("REVOKE EXECUTE ON FUNCTION gate.operator_create_user FROM lodestar_owner", "missing-right",
      "gate.operator_create_user", "CREATE FUNCTION gate.operator_create_user"),
-    (of_gate("mine(title text)", f"SECURITY DEFINER {PINNED}"), "named-as-column", "gate.mine", ""),
+    (of_gate("mine(title text)", f"SECURITY DEFINER {PINNED}", select="id FROM items LIMIT 1"), "named-as-column",
+     "gate.mine", ""),
     (of_gate("mine(other text)", "SECURITY DEFINER"), "path-not-pinned", "gate.mine", ""),
     (of_gate("mine(other text)", PINNED, "GRANT EXECUTE ON FUNCTION gate.mine TO PUBLIC"), "public-right",
      "gate.mine", ""),
-    ("CREATE FUNCTION mine() RETURNS text LANGUAGE plpgsql AS 'DECLARE email text; BEGIN RETURN email; END'",
+    ("CREATE FUNCTION mine() RETURNS text LANGUAGE plpgsql AS 'DECLARE email text; BEGIN PERFORM FROM users; END'",
      "named-as-column", "mine", ""),
     ("GRANT CREATE ON SCHEMA gate TO lodestar_owner", "role-creates", "lodestar_owner", "CREATE SCHEMA gate"),
     ("ALTER TABLE users RENAME CONSTRAINT users_email_key TO users_email_unique", "unknown-constraint",
@@ -73,6 +74,8 @@ def test_a_function_that_breaks_a_rule_is_found(
         "SELECT",
         "ALTER FUNCTION gate.user_by_id SET plan_cache_mode = force_custom_plan",
         of_gate("mine(other text)", PINNED),
+        # A column of a table that none of the functions names may be called as a parameter of theirs is.
+        "CREATE TABLE mine (id uuid PRIMARY KEY, scope text, of_user uuid)",
     ],
 )
 def test_in_functions_as_they_should_be_nothing_is_found(change: str, opened: tuple[Connection, Database]) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from backend.internal import scaffolding
+from backend.internal.scaffold import writing
 from backend.internal.scaffold.plan import File, planned
 from backend.internal.scaffold.resource import Resource
 from backend.internal.scaffold.writing import written
@@ -30,7 +31,7 @@ NEW: Final = [
 CATALOGUE: Final = [
     "tests/queries/test_roles.py",
     "tests/checks/test_statements.py",
-    "tests/queries/test_round_trips.py::test_every_route_has_a_line_in_the_table",
+    "tests/security/test_routes.py",
     "tests/queries/test_round_trips.py::test_a_route_costs[POST /v1/zithers: 1]",
     "tests/queries/test_round_trips.py::test_a_route_costs[PATCH /v1/zithers/{zither_id}: 1]",
     "tests/api/test_documentation.py",
@@ -135,6 +136,11 @@ def test_without_a_checkout_there_is_nowhere_to_write(tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_application_that_is_broken_is_one_line(unchanged: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "backend.app", None)
+    assert refused("new", "resource", *ZITHERS).startswith("the application does not start as it is: ")
+
+
 def test_twice_is_once_too_often(here: Path) -> None:
     written(planned(Resource.of(ZITHERS[0], ZITHERS[1:]), here), here)
     before = contents(here)
@@ -166,6 +172,30 @@ def test_what_would_not_start_is_taken_back(here: Path, unchanged: None) -> None
     broken = [*files[:2], File(files[2].path, None, "1 / 0\n"), *files[3:]]
     with pytest.raises(OperatorError, match="would not start with it: ZeroDivisionError"):
         written(broken, here)
+
+
+def test_what_is_saved_while_it_is_tried_is_not_taken_back(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = here / "backend/app.py"
+
+    def interrupted(_: Path) -> bytes:
+        app.write_text("# Saved meanwhile.\n")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writing, "_document", interrupted)
+    before = contents(here) | {"backend/app.py": b"# Saved meanwhile.\n"}
+    with pytest.raises(KeyboardInterrupt):
+        written(planned(Resource.of(ZITHERS[0], ZITHERS[1:]), here), here)
+    assert contents(here) == before
+
+
+def test_lines_end_as_they_did(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "_document", lambda _: b"{}\n")
+    app = here / "backend/app.py"
+    app.write_bytes(app.read_bytes().replace(b"\n", b"\r\n"))
+    written(planned(Resource.of(ZITHERS[0], ZITHERS[1:]), here), here)
+    text = app.read_bytes()
+    assert b"    ZitherController,\r\n" in text
+    assert text.count(b"\r\n") == text.count(b"\n")
 
 
 def test_what_changed_meanwhile_is_left_as_it_is(here: Path) -> None:

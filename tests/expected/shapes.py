@@ -22,8 +22,9 @@ class Route(Struct, frozen=True):
     `body` makes it succeed: a value, bytes if `media` is not JSON, or a function of whoever asks, who may have to be
     named in it, or where no two bodies may be the same. `cache` is the Cache-Control of a success to somebody who is
     logged in. `takes` are fields of the body that nobody else's body may have (see FOREIGN in
-    `tests/security/attacks/foreign.py`). `answers` are the statuses that follow from no rule, by the name of the actor
-    (see `tests/security/attacks/table.py`).
+    `tests/security/attacks/foreign.py`), and ids that are taken whosever they are. `answers` are the statuses that
+    follow from no rule, by the name of the actor (see `tests/security/attacks/table.py`), or of the id in the body that
+    is somebody else's.
     """
 
     who: Who

@@ -47,6 +47,12 @@ def test_a_singular_that_would_break_the_code_is_refused(given: str) -> None:
         singular_of("sheep", given)
 
 
+@pytest.mark.parametrize("plural", ["data", "added", "removal", "conn", "cursor", "if_match"])
+def test_a_resource_is_not_called_as_what_its_controller_has_by_that_name(plural: str) -> None:
+    with pytest.raises(OperatorError, match="means something else"):
+        Resource.of(plural, ["title:text"], "datum")
+
+
 def test_articles_go_by_the_sound() -> None:
     assert [with_article(one) for one in ("item", "book_review", "unit", "umbrella", "hour")] == [
         "an item",
@@ -72,6 +78,9 @@ async def test_the_reserved_words_are_those_of_postgresql(superuser: Connection)
         ("tables", ["order:text"], "the field order is a reserved word of SQL"),
         ("user", ["title:text"], "'user' is a reserved word of SQL"),
         ("lists", ["title:text"], "'list' means something else"),
+        ("nones", ["title:text"], "'none' means something else"),
+        ("pg_tables", ["title:text"], "'pg_tables' is a table of PostgreSQL's"),
+        ("schema_migrations", ["title:text"], "or of `backend migrate`"),
         ("b" * 55 + "s", ["title:text"], "and PostgreSQL keeps 63"),
         ("books", ["t" * 50 + ":text"], "and PostgreSQL keeps 63"),
         ("books", [], "at least one field"),
@@ -94,7 +103,11 @@ async def test_the_reserved_words_are_those_of_postgresql(superuser: Connection)
         ("books", ["class:text"], "say more, as in book_class"),
         ("books", ["type:text"], "say more, as in book_type"),
         ("books", ["xmin:int"], "system column"),
-        ("books", ["date:date"], "say which date it is"),
+        ("books", ["true:text"], "reserved word of SQL"),
+        ("books", ["none:text"], "say more, as in book_none"),
+        ("books", ["date:date"], "say which one it is"),
+        ("books", ["datetime:text"], "say which one it is"),
+        ("books", ["fetch_one:text"], "the name of a function"),
         ("books", ["conn:text"], "the name of an argument"),
         ("books", ["shape:text"], "the name of an argument"),
         ("books", ["book_id:uuid"], "the name of an argument"),

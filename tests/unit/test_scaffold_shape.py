@@ -7,12 +7,14 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from backend.internal.scaffold import code, sql, testing
+from backend.internal.scaffold.fields import SUSPICIOUS
 from backend.internal.scaffold.resource import Resource
+from tests.security.attacks.foreign import FOREIGN
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ITEMS: Final = Resource.of("items", ["title:text", "description:text:optional"])
@@ -122,6 +124,16 @@ def test_what_the_catalogue_expects_of_a_new_resource_is_what_it_expects_of_item
         "GET /v1/items/export",
     }
     assert ours["GRANTS"] == theirs["GRANTS"]
+
+
+def test_what_the_attacks_find_suspicious_in_a_body_is_told_of_a_new_resource() -> None:
+    own = {"id", "owner_id", "created_at", "updated_at", "version"}  # No field is called so.
+    assert FOREIGN.keys() - own == SUSPICIOUS
+    words = ["user_id:text", "is_active:bool", "item_id:uuid", "ref:uuid", "isbn_id:text"]
+    made: dict[str, Any] = {}
+    exec(testing.expected(Resource.of("books", words)), made)
+    for route, takes in (("POST /v1/books", True), ("PATCH /v1/books/{book_id}", True), ("GET /v1/books", False)):
+        assert made["ROUTES"][route].takes == ({"user_id", "is_active", "item_id"} if takes else set())
 
 
 def test_the_controller_says_all_that_items_says_of_a_list_and_an_addition() -> None:

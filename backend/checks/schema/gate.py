@@ -1,5 +1,6 @@
 """Functions: those of the gate act for others, and nothing turns them round; outside it nobody acts for anybody."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ SETTABLE: Final = {"plan_cache_mode"}
 
 _CONSTRAINTS: Final = "SELECT conname FROM pg_constraint"
 _CREATES: Final = "SELECT has_schema_privilege(%s, 'gate', 'CREATE')"
+_WORD: Final = re.compile(r"\w+")
 
 
 def check(database: Database) -> Iterator[Finding]:
@@ -60,12 +62,14 @@ def _kept(function: Function, database: Database) -> Iterator[Finding]:
 
 
 def _named_as_columns(function: Function, database: Database) -> Iterator[Finding]:
-    """Beside a table the column would win: `WHERE id = user_id` would compare a row with itself."""
+    """Beside its table the column would win: `WHERE id = user_id` would compare a row with itself."""
     if function.is_expression:
         return
-    columns = {name for table in database.catalogue.tables for name in table.columns.values()}
+    words = set(_WORD.findall(function.body))
+    used = [table for table in database.catalogue.tables if table.name.rpartition(".")[2] in words]
+    columns = {name for table in used for name in table.columns.values()}
     for name in sorted(columns & {*function.names, *variables(function)}):
-        yield _found(function, "named-as-column", f"has {name}, which is also a column's name")
+        yield _found(function, "named-as-column", f"has {name}, which is also a column of a table that it names")
 
 
 def _executable(found: list[Function], database: Database) -> Iterator[Finding]:

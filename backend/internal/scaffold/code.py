@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from backend.internal.scaffold.fields import Field
-from backend.internal.scaffold.layout import Brackets, bracketed, imported, listed, sentence
+from backend.internal.scaffold.layout import WIDTH, Brackets, bracketed, imported, listed, sentence
 from backend.internal.scaffold.names import spoken, with_article
 from backend.internal.scaffold.resource import Resource, filled_in
 from backend.internal.scaffold.sql import statements
@@ -166,7 +166,7 @@ def _method(name: str, arguments: list[str], answer: str) -> str:
 def _nested(outer: str, inner: str, parts: list[str]) -> str:
     """A call within a call, the only argument of it."""
     flat = f"        {outer}{inner}{', '.join(parts)}))"
-    return flat if len(flat) <= 120 else f"        {outer}\n{bracketed(inner, parts, ')', 12)}\n        )"
+    return flat if len(flat) <= WIDTH else f"        {outer}\n{bracketed(inner, parts, ')', 12)}\n        )"
 
 
 def _added(field: Field) -> str:

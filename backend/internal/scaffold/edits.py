@@ -76,7 +76,7 @@ def _body(field: Field) -> str:
 
 def changelog(text: str, resource: Resource) -> str:
     """`CHANGELOG.md`: a line at the end of what is added and not yet released, if there is such a section."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     try:
         start = lines.index("### Added", lines.index("## Unreleased"))
     except ValueError:
@@ -96,11 +96,30 @@ def assigned(node: ast.stmt) -> list[str]:
 
 
 def _at_the_end_of(text: str, name: str, *lines: str) -> str:
-    """Before the bracket that closes the list or dict of a module."""
-    for node in ast.parse(text).body:
-        if name in assigned(node) and node.end_lineno:
-            return _insert(text, node.end_lineno - 1, "\n".join(lines).splitlines())
-    raise OperatorError(f"there is no {name} any more to add to")
+    """Before the bracket that closes the list or dict of a module; what is on one line gets a line for each part."""
+    nodes = [node for node in ast.parse(text).body if name in assigned(node)]
+    if not nodes:
+        raise OperatorError(f"there is no {name} any more to add to")
+    text = _spread(text, nodes[0])
+    end = next(node.end_lineno or 0 for node in ast.parse(text).body if name in assigned(node))
+    made = _insert(text, end - 1, "\n".join(lines).split("\n"))
+    try:
+        ast.parse(made)
+    except SyntaxError:
+        raise OperatorError(f"{name} is no list or dict with a comma behind its last part: `ruff format` it") from None
+    return made
+
+
+def _spread(text: str, node: ast.stmt) -> str:
+    """With each part of a list that stands on one line on a line of its own."""
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    if not isinstance(value, ast.List) or value.lineno != value.end_lineno:
+        return text
+    flat = ast.get_source_segment(text, value) or ""
+    parts = [f"    {ast.get_source_segment(text, part)},\n" for part in value.elts]
+    lines = text.split("\n")
+    lines[value.lineno - 1] = lines[value.lineno - 1].replace(flat, f"[\n{''.join(parts)}]")
+    return "\n".join(lines)
 
 
 def _import(text: str, module: str, names: Sequence[str]) -> str:
@@ -122,5 +141,5 @@ def _import(text: str, module: str, names: Sequence[str]) -> str:
 
 def _insert(text: str, after: int, new: Sequence[str]) -> str:
     """Lines behind the line of this number, counted from 1."""
-    lines = text.splitlines()
-    return "\n".join((*lines[:after], *new, *lines[after:])) + "\n"
+    lines = text.split("\n")
+    return "\n".join((*lines[:after], *new, *lines[after:]))

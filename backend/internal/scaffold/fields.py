@@ -13,6 +13,9 @@ _MODIFIERS: Final = ("unique", "optional", "index")
 # What else has such a name in a contract.
 _IMPORTED: Final = {"Annotated", "Digits", "Meta", "Struct", "UnsetType"}
 
+# What says whose something is or what somebody may do: FOREIGN in `tests/security/attacks/foreign.py`.
+SUSPICIOUS: Final = {"user_id", "session_id", "is_admin", "is_active", "email_verified_at", "password_hash"}
+
 
 class Field(Struct, frozen=True):
     """`alias` is the name of its bounds in the contract, where it has any."""
@@ -28,6 +31,11 @@ class Field(Struct, frozen=True):
     def longest(self) -> int:
         """How many characters a text may have: few where an index has to hold it, and where it is not left out."""
         return LONG if self.optional and not (self.unique or self.index) else SHORT
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether the attacks of the tests want to be told that a body has it: a right, or the id of something."""
+        return self.name in SUSPICIOUS or (self.kind.word == "uuid" and self.name.endswith("_id"))
 
     @property
     def check(self) -> str | None:

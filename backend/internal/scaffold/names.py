@@ -17,6 +17,14 @@ _EVERY_ROW: Final = {"id", "owner_id", "created_at", "updated_at", "version"}
 _SYSTEM: Final = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 # Arguments of the functions that are written, or of those that they call.
 _ARGUMENTS: Final = {"conn", "shape", "statement", "versions", "self"}
+# Functions of `queries._fetch`, which an argument of the same name would stand in front of.
+_CALLED: Final = {"fetch_one", "fetch_optional"}
+# Types in lower case: in a Struct the name of a field would stand in front of them.
+_TYPES: Final = {"date", "datetime"}
+# In the controller, what would stand in front of the module of queries, which is called as the resource is.
+_LOCAL: Final = {"added", "conn", "cursor", "data", "edited", "if_match", "limit", "removal", "removed", "self"}
+# Tables that no migration file makes.
+_TABLES: Final = {"schema_migrations"}
 # What the interactive interpreter adds, wherever it is not one.
 _BUILTINS: Final = frozenset(dir(builtins)) | {"copyright", "credits", "exit", "license", "quit", "help"}
 
@@ -33,6 +41,11 @@ _CONSONANTS: Final = ("eu", "one", "uni", "us", "ut")
 def camel(name: str) -> str:
     """`book_review` is BookReview."""
     return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _is_python(name: str) -> bool:
+    """Whether it means something in Python, as it is or, like `none`, as the name of a class."""
+    return any(keyword.iskeyword(one) for one in (name, camel(name))) or name in _BUILTINS
 
 
 def spoken(name: str) -> str:
@@ -53,7 +66,7 @@ def singular_of(name: str, given: str | None) -> str:
         raise OperatorError(f"{name!a}: {_NO_PLURAL}")
     if not _RESOURCE.fullmatch(found):
         raise OperatorError(f"--singular {found!a} is not made of lower-case letters and single underscores")
-    if keyword.iskeyword(found) or found in _BUILTINS | {"conn", "found", "self"}:
+    if _is_python(found) or found in {"conn", "found", "self"}:
         raise OperatorError(f"{found!a} means something else in the code that is written; name it: --singular")
     return found
 
@@ -72,7 +85,9 @@ def refuse_resource(name: str) -> None:
         raise OperatorError(f"{name!a} is not made of lower-case letters and single underscores, as book_reviews is")
     if name in NO_NAMES:
         raise OperatorError(f"{name!a} is a reserved word of SQL")
-    if keyword.iskeyword(name) or name in _BUILTINS | {"edited", "removed"}:
+    if name.startswith("pg_") or name in _TABLES:
+        raise OperatorError(f"{name!a} is a table of PostgreSQL's or of `backend migrate`")
+    if _is_python(name) or name in _LOCAL:
         raise OperatorError(f"{name!a} means something else in the code that is written")
 
 
@@ -86,9 +101,11 @@ def refuse_field(name: str, singular: str, optional: list[str]) -> None:
         raise OperatorError(f"the field {name} is a reserved word of SQL")
     if name in _SYSTEM:
         raise OperatorError(f"the field {name} is a system column of PostgreSQL")
-    if name == "date":
-        raise OperatorError("the field date is named as its type; say which date it is, as in published_on")
-    if keyword.iskeyword(name) or name in _BUILTINS:
+    if name in _TYPES:
+        raise OperatorError(f"the field {name} is named as a type; say which one it is, as in published_on")
+    if name in _CALLED:
+        raise OperatorError(f"the field {name} is the name of a function in the code that is written")
+    if _is_python(name):
         raise OperatorError(f"the field {name} is a word of Python; say more, as in {singular}_{name}")
     if name in _ARGUMENTS | {f"{singular}_id"} | {f"sets_{one}" for one in optional}:
         raise OperatorError(f"the field {name} is the name of an argument in the code that is written")

@@ -72,8 +72,9 @@ def _new(resource: Resource, root: Path, number: int) -> Iterator[File]:
 def _edited(resource: Resource, root: Path) -> Iterator[File]:
     for path, edit in _CHANGED.items():
         if (root / path).exists():
-            before = (root / path).read_text()
-            if (text := edit(before, resource)) != before:
+            before = (root / path).read_bytes().decode()
+            end = "\r\n" if "\r\n" in before else "\n"  # As the checkout has them.
+            if (text := edit(before.replace("\r\n", "\n"), resource).replace("\n", end)) != before:
                 yield File(path, before, text)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from backend.internal.scaffold.fields import Field
-from backend.internal.scaffold.layout import bracketed, imported
+from backend.internal.scaffold.layout import WIDTH, bracketed, imported
 from backend.internal.scaffold.resource import Resource, filled_in
 
 _LEFT_OUT = """
@@ -114,6 +114,7 @@ def expected(resource: Resource) -> str:
             bodies=_bodies(resource),
             new_body="new" if unique else "NEW",
             patch_body="changed" if changed.unique else "CHANGED",
+            takes=", takes=TAKES" if _takes(resource) else "",
             grants=_grants(resource),
             twice="\n" + bracketed("TAKEN: Final = {", taken, "}") + "\n" if unique else "",
         ).rstrip("\n")
@@ -148,14 +149,23 @@ def _bodies(resource: Resource) -> str:
         functions += f"\n\ndef changed(_: Person) -> dict[str, Any]:\n    return {other}\n"
     else:
         constants += f"CHANGED: Final[Any] = {other}\n"
-    return constants + functions + ("\n" if functions else "")
+    return _takes(resource) + constants + functions + ("\n" if functions else "")
+
+
+def _takes(resource: Resource) -> str:
+    """Said of fields that the attacks would else find suspicious in a body."""
+    names = [field.name for field in resource.fields if field.suspicious]
+    return f"{_frozenset('TAKES', names)}\n" if names else ""
+
+
+def _frozenset(name: str, names: Sequence[str]) -> str:
+    quoted = [f'"{one}"' for one in names]
+    flat = f"{name}: Final = frozenset({{{', '.join(quoted)}}})"
+    return flat if len(flat) <= WIDTH else f"{name}: Final = frozenset(\n{bracketed('{', quoted, '}', 4)}\n)"
 
 
 def _grants(resource: Resource) -> str:
-    names = [f'"{field.name}"' for field in resource.fields]
-    written = f"WRITTEN: Final = frozenset({{{', '.join(names)}}})"
-    if len(written) > 120:
-        written = f"WRITTEN: Final = frozenset(\n{bracketed('{', names, '}', 4)}\n)"
+    written = _frozenset("WRITTEN", [field.name for field in resource.fields])
     granted = f'"{resource.name}": Grants(inserts=WRITTEN, updates=WRITTEN, deletes=True)'
     return f"{written}\n{bracketed('GRANTS: Final = {', [granted], '}')}\n"
 

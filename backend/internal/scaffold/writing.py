@@ -19,21 +19,23 @@ def written(files: Sequence[File], root: Path) -> list[str]:
     Raises OperatorError with one line. What was written until then, also when it is interrupted, is taken back.
     """
     before: dict[Path, bytes | None] = {}
+    after: dict[Path, bytes] = {}
     try:
         for file in files:
             path = root / file.path
             before[path] = path.read_bytes() if path.exists() else None
             if before[path] != (None if file.before is None else file.before.encode()):
                 raise OperatorError(f"{file.path} has changed meanwhile")
-            _replace(path, file.text.encode())
+            after[path] = file.text.encode()
+            _replace(path, after[path])
         document = _document(root)
         path = root / _DOCUMENT
         if path.exists():
-            before[path] = path.read_bytes()
+            before[path], after[path] = path.read_bytes(), document
             _replace(path, document)
             return [*(file.path for file in files), _DOCUMENT]
     except BaseException as error:
-        _take_back(before)
+        _take_back(before, after)
         if isinstance(error, OSError):
             raise OperatorError(f"nothing was written: {error.strerror}: {error.filename}") from None
         raise
@@ -52,11 +54,14 @@ def _replace(path: Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _take_back(before: dict[Path, bytes | None]) -> None:
+def _take_back(before: dict[Path, bytes | None], after: dict[Path, bytes]) -> None:
+    """What is still as it was written: what somebody saved meanwhile is his."""
     for path, content in before.items():
+        if not path.exists() or path.read_bytes() != after.get(path):
+            continue
         if content is None:
-            path.unlink(missing_ok=True)
-        elif path.read_bytes() != content:
+            path.unlink()
+        else:
             _replace(path, content)
 
 

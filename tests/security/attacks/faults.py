@@ -29,6 +29,11 @@ class Owned(Struct, forbid_unknown_fields=True):
     owner_id: UUID | None = None
 
 
+class Referring(Struct, forbid_unknown_fields=True):
+    title: str
+    item_id: UUID | None = None
+
+
 async def everything(request: Asked, statement: str, *values: object) -> list[Any]:
     """Of everybody's rows: as if there were no row security."""
     return [row[0] for row in await rows(request.app.state.superuser, statement, *values)]
@@ -108,6 +113,12 @@ class Faults(Controller):
         await users.find_me(conn)
         return data.title
 
+    @post("/refers")
+    async def refers(self, conn: NamedDependency[Conn], data: JSONBody[Referring]) -> str:
+        """To whatever there is, as a foreign key without the owner in it: row security does not hold those."""
+        await users.find_me(conn)
+        return data.title
+
     @post("/repeats")
     async def repeats(
         self,
@@ -182,6 +193,7 @@ FAULTS: Final = {
     "GET /faults/takes": Fault(USER, "as other, owner_id in the query: 200"),
     "GET /faults/searches": Fault(USER, "as other, the owner's item_id in q shows"),
     "POST /faults/accepts": Fault(WITH_BODY, "as other, owner_id in the body: 201"),
+    "POST /faults/refers": Fault(WITH_BODY, "as other, the owner's item_id in the body: 201"),
     "POST /faults/repeats": Fault(WITH_BODY, "as other, the owner's Idempotency-Key shows"),
     "PATCH /faults/compares/{item_id}": Fault(WITH_BODY, r"as other, \* in If-Match: 412"),
     "GET /faults/confuses/{item_id}": Fault(USER, "as other, for the owner's [a-z]+_id: 200"),

@@ -142,8 +142,19 @@ def _in_the_body(target: Target) -> Iterator[Case]:
         if field not in target.line.takes:
             prepared = partial(_with_field, target, field, value)
             yield Case(target, f"{field} in the body", target.guest, 422, target.guest, prepared, field=field)
+    for of in sorted(IDS.keys() & _body_fields(target) - FOREIGN.keys() - target.line.takes):
+        # What a foreign key with the owner in it answers by itself.
+        status, prepared = target.line.answers.get(of, 409), partial(_with_field, target, of, of)
+        yield Case(target, f"the owner's {of} in the body", target.guest, status, target.guest, prepared)
     if target.is_for_admins:
         yield Case(target, "with nonsense", "other", 403, prepared=partial(_with_field, target, "nonsense", 1))
+
+
+def _body_fields(target: Target) -> set[str]:
+    """By their names in JSON; of each row, where there are several."""
+    data = target.route.handler.parsed_data_field
+    kinds = (data.annotation, *(one.annotation for one in data.inner_types)) if data else ()
+    return {name for kind in kinds for name in getattr(kind, "__struct_encode_fields__", ())}
 
 
 async def _with_field(target: Target, field: str, value: Any, cast: Cast, request: Request) -> None:
