@@ -126,8 +126,26 @@ async def test_of_fifty_at_once_one_writes_and_nobody_waits(
 
 
 async def waits_for_a_lock(superuser: Connection) -> bool:
-    waiting = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+    """Somebody in this database; other tests have others in the same server."""
+    waiting = """
+        SELECT FROM pg_locks waiting
+        JOIN   pg_locks held USING (pid)
+        JOIN   pg_database d ON d.oid = held.database AND d.datname = current_database()
+        WHERE  NOT waiting.granted AND waiting.locktype = 'transactionid'
+    """
     return await rows(superuser, waiting) != []
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/items", ITEM), ("/v1/items/batch", [ITEM, ITEM])])
+async def test_a_key_that_is_in_use_is_told_at_once_wherever_it_is_sent(
+    client: httpx.AsyncClient, ada: Person, superuser: Connection, path: str, body: object
+) -> None:
+    async with superuser.transaction():
+        await superuser.execute("SELECT FROM users WHERE id = %s FOR UPDATE", [ada.id])
+        writer = asyncio.create_task(client.post(path, json=body, headers=keyed(ada)))
+        await until(lambda: waits_for_a_lock(superuser))
+        refused(await client.post(path, json=body, headers=keyed(ada)), 409, "idempotency_key_in_use")
+    assert (await writer).status_code == 201
 
 
 async def test_of_fifty_at_once_each_gets_the_one_answer_or_is_told_to_come_again(
