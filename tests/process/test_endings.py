@@ -109,14 +109,18 @@ def test_workers_end_with_a_killed_parent_and_the_next_serve_takes_postgresql_ov
     assert not listens(port)
 
 
+def hung_up_on(action: str) -> list[str]:
+    """A server that was started with this done at a hang-up, whatever is done here: the suite may run under nohup."""
+    code = f"import signal; signal.signal(signal.SIGHUP, signal.{action})"
+    return ["-c", f"{code}; from tests.process.applications import main; main('answering')"]
+
+
 def test_a_hang_up_ends_it_and_under_nohup_does_not(data_dir: Path) -> None:
-    with Running(data_dir, *APPLICATIONS, "answering", env=ELSEWHERE) as running:
+    with Running(data_dir, *hung_up_on("SIG_DFL"), env=ELSEWHERE) as running:
         running.announced()
         until(lambda: running.status("/") == 200)
         assert running.end(signal.SIGHUP) == 0
-    ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
-    code = f"{ignoring}; from tests.process.applications import main; main('answering')"
-    with Running(data_dir, "-c", code, env=ELSEWHERE) as running:
+    with Running(data_dir, *hung_up_on("SIG_IGN"), env=ELSEWHERE) as running:
         running.announced()
         until(lambda: running.status("/") == 200)
         os.killpg(running.process.pid, signal.SIGHUP)
