@@ -59,7 +59,7 @@ async def test_an_entry_that_expires_may_remove_others() -> None:
 
 
 async def test_an_entry_that_expires_may_add_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    deadlines, started = Deadlines(0.02), timers(monkeypatch)
+    deadlines, started = Deadlines(0.4), timers(monkeypatch)
     first, second, third = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def expire() -> None:
@@ -67,7 +67,7 @@ async def test_an_entry_that_expires_may_add_others(monkeypatch: pytest.MonkeyPa
         deadlines.add(third.set)
 
     deadlines.add(expire)
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
     deadlines.add(second.set)
     for event in (first, second, third):
         await event.wait()
