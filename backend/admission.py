@@ -13,8 +13,6 @@ who will be refused anyway (adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
@@ -26,19 +24,20 @@ _SURGE_SECONDS: Final = 3.0
 HELD: Final = ContextVar["Admission | None"]("admission", default=None)
 
 
-@contextmanager
-def stepping_out() -> Iterator[None]:
+class SteppingOut:
     """Leaves the slot to another for as long as this request waits for its client or a thread. A stream, of which there
     are a few and which are counted by themselves, is outside from its first byte to its last."""
-    admission = HELD.get()
-    if admission is None:
-        yield
-        return
-    admission.leave()
-    try:
-        yield
-    finally:
-        admission.come_back()
+
+    __slots__ = ("_admission",)
+
+    def __enter__(self) -> None:
+        self._admission = HELD.get()
+        if self._admission:
+            self._admission.leave()
+
+    def __exit__(self, *_: object) -> None:
+        if self._admission:
+            self._admission.come_back()
 
 
 class Admission:
@@ -59,12 +58,18 @@ class Admission:
         """Whether `enter` would refuse at once."""
         return self._free <= 0 and (len(self._room) >= self._places or self._surges())
 
+    def enters(self) -> bool:
+        """Takes a slot if there is a free one."""
+        if self._free > 0:
+            self._free -= 1
+            return True
+        return False
+
     async def enter(self) -> bool:
         """Takes a slot, and whoever has it has to `leave`. False: refused."""
         if self.full:
             return False
-        if self._free > 0:
-            self._free -= 1
+        if self.enters():
             return True
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from litestar.utils import get_enum_string_value
 
 from backend.etags import etag, named
@@ -14,6 +14,8 @@ JSON: Final = "application/json"
 MSGPACK: Final = "application/vnd.msgpack"
 _encode: Final = msgspec.json.Encoder().encode
 _pack: Final = msgspec.msgpack.Encoder().encode
+
+type Head = dict[bytes, bytes]
 
 
 class Answer[T](Response[T]):
@@ -41,7 +43,7 @@ class Answer[T](Response[T]):
         self.content = content
         self.version = version
         self.status_code = status_code
-        self.headers = dict(headers) if headers else {}
+        self.headers = headers or {}  # type: ignore[assignment]  # Nobody adds to them.
         self.media_type = media_type
         self.cookies = []
         self.background = None
@@ -55,36 +57,37 @@ class Answer[T](Response[T]):
         media_type: str | None = None,
         status_code: int | None = None,
         **_: object,
-    ) -> "Encoded":
-        status = self.status_code or status_code or 200
-        content = self.content
-        kind = get_enum_string_value(self.media_type or media_type or JSON)
-        packed = kind == JSON and request.scope["state"].get("answer_type") == MSGPACK
-        given = _given(headers, self.headers)
+    ) -> ASGIApp:
+        kind = get_enum_string_value(media_type or JSON)
+        return self.rendered(request.scope, head_of(headers or {}), kind, status_code or 200)
+
+    def rendered(self, scope: HTTPScope, head: Head, media_type: str, status_code: int) -> ASGIApp:
+        """What sends it. `head`, `media_type` and `status_code` are the handler's, its own come first."""
+        status = self.status_code or status_code
+        kind = get_enum_string_value(self.media_type or media_type)
+        packed = kind == JSON and scope["state"].get("answer_type") == MSGPACK
+        given = head | head_of(self.headers) if self.headers else dict(head)
         if self.version is not None:
             media = "msgpack" if packed else ""
-            given["etag"] = etag(self.version, media)
-            if status == 200 and request.scope["method"] == "GET" and (tag := _known(request, self.version, media)):
-                status, given["etag"] = 304, tag
-        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in given.items()]
+            tag = etag(self.version, media)
+            if status == 200 and scope["method"] == "GET" and (known := _known(scope, self.version, media)):
+                status, tag = 304, known
+            given[b"etag"] = tag.encode()
         if status in (204, 304):
-            return Encoded(status, encoded, b"")
+            return Encoded(status, list(given.items()), b"")
+        content = self.content
         if packed:
             body, kind = _packed(content), MSGPACK
         else:
             body = content if isinstance(content, bytes) else _encode(content)
-        encoded.append((b"content-type", kind.encode()))
-        encoded.append((b"content-length", b"%d" % len(body)))
-        return Encoded(status, encoded, body)
+        given[b"content-type"] = kind.encode()
+        given[b"content-length"] = b"%d" % len(body)
+        return Encoded(status, list(given.items()), body)
 
 
-def head_of(headers: Mapping[str, str] | None, own: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """The handler's headers and an answer's own, which come first, as ASGI wants them."""
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in _given(headers, own).items()]
-
-
-def _given(headers: Mapping[str, str] | None, own: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in (*(headers or {}).items(), *own.items())}
+def head_of(headers: Mapping[str, str]) -> Head:
+    """Headers as ASGI wants them."""
+    return {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}
 
 
 def _packed(content: Any) -> bytes:
@@ -94,11 +97,11 @@ def _packed(content: Any) -> bytes:
     return _pack(msgspec.json.decode(content) if ready else msgspec.to_builtins(content, str_keys=True))
 
 
-def _known(request: Request[Any, Any, Any], version: int, media: str) -> str | None:
-    given = [value for name, value in request.scope["headers"] if name == b"if-none-match"]
+def _known(scope: HTTPScope, version: int, media: str) -> str | None:
+    given = [value for name, value in scope["headers"] if name == b"if-none-match"]
     if not given:
         return None
-    return named(b",".join(given).decode("latin-1"), version, media, request.scope["state"].get("coding", ""))
+    return named(b",".join(given).decode("latin-1"), version, media, scope["state"].get("coding", ""))
 
 
 class Encoded:

@@ -38,6 +38,7 @@ from backend.services.accounts import Accounts
 from backend.services.logins import Logins
 from backend.services.origins import Origin, Origins
 from backend.settings import Settings
+from backend.shortcut import Shortcut
 from backend.streams import Streams
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -112,7 +113,8 @@ def create_app(settings: Settings) -> Litestar:
 
 def at_the_edge(app: Litestar, settings: Settings) -> ASGIApp:
     """The application as it is served."""
-    inner = CrossOrigin(app, settings.cors_origins) if settings.cors_origins else app
+    short = Shortcut(app, app.state.access, settings.import_max_bytes)
+    inner = CrossOrigin(short, settings.cors_origins) if settings.cors_origins else short
     return Edge(inner, settings, app.state.passwords.is_full)
 
 

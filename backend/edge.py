@@ -6,7 +6,8 @@ run for 401, 404 and 405.
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from os import urandom
 from time import perf_counter
 from typing import Any, Final
@@ -16,10 +17,10 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from backend.admission import HELD, Admission, stepping_out
+from backend.admission import HELD, Admission, SteppingOut
 from backend.deadlines import Deadlines
-from backend.errors import BodyTimeout, DeadlineExceeded, Overloaded, Problem
-from backend.faults import MEDIA_TYPE, body_of, headers_of, problem_of
+from backend.errors import BodyTimeout, DeadlineExceeded, Overloaded
+from backend.faults import MEDIA_TYPE, body_of, problem_of, refuse
 from backend.logs import REQUEST_ID, logs_requests
 from backend.security.fingerprints import client_address
 from backend.settings import Settings
@@ -62,11 +63,10 @@ class Edge:
         self._trusted_proxies = settings.trusted_proxies
         self._logs = logs_requests(settings)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == ScopeType.HTTP:
-            await self._answer(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+            return self._answer(scope, receive, send)
+        return self._app(scope, receive, send)
 
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started, method = perf_counter(), scope["method"]
@@ -86,8 +86,8 @@ class Edge:
         self._deadlines.add(exchange.expire)
         admitted = False
         try:
-            admitted = admission is not None and await admission.enter()
             if admission:
+                admitted = admission.enters() or await admission.enter()
                 if not admitted:
                     raise Overloaded
                 HELD.set(admission)
@@ -99,7 +99,7 @@ class Edge:
             if not exchange.expired:
                 problem = problem_of(error)
                 if not exchange.status:
-                    await _refuse(problem, exchange.request_id, exchange.reply)
+                    await refuse(problem, exchange.request_id, exchange.reply)
         finally:
             if admission and admitted:
                 admission.leave()
@@ -159,23 +159,22 @@ class _Exchange:
         self._deadlines = deadlines
         self._waits_for_body = False
 
-    async def reply(self, message: Message) -> None:
+    def reply(self, message: Message) -> Awaitable[None]:
         """What the application sends, until its time is up."""
-        if not self.expired:
-            await self._reply(message)
+        return _nowhere() if self.expired else self._reply(message)
 
-    async def _reply(self, message: Message) -> None:
+    def _reply(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = _completed(message["headers"], self.request_id)
         elif self.head and message["type"] == "http.response.body":
             message["body"] = b""
-        await self._send(message)
+        return self._send(message)
 
     async def read(self) -> Any:
         """A client that takes its time with a body takes nobody's place."""
         self._waits_for_body = True
-        with stepping_out():
+        with SteppingOut():
             message = await self._receive()
         self._waits_for_body = False
         return message
@@ -190,11 +189,11 @@ class _Exchange:
         self.task.cancel()
         if not self.status:
             refusal = BodyTimeout() if self._waits_for_body else DeadlineExceeded()
-            self.late = asyncio.get_running_loop().create_task(_refuse(refusal, self.request_id, self._reply))
+            self.late = asyncio.get_running_loop().create_task(refuse(refusal, self.request_id, self._reply))
 
 
 async def _turn_away(request_id: str, send: Send, method: str) -> None:
-    """As `_refuse` with Overloaded, out of what is ready."""
+    """As `refuse` with Overloaded, out of what is ready."""
     named = request_id.encode()
     headers = [*_BUSY_HEADERS, (b"x-request-id", named)]
     body = b"" if method == "HEAD" else _BUSY.replace(_NOBODY, named)
@@ -202,12 +201,8 @@ async def _turn_away(request_id: str, send: Send, method: str) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def _refuse(problem: Problem, request_id: str, send: Send) -> None:
-    body = body_of(problem, request_id)
-    headers = {"content-type": MEDIA_TYPE, "content-length": str(len(body))} | headers_of(problem)
-    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": problem.status_code, "headers": encoded})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+async def _nowhere() -> None:
+    """Where the rest of an answer goes that comes too late."""
 
 
 def _completed(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
@@ -221,11 +216,11 @@ def _completed(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
 
 def _request_id(headers: Any) -> str:
     """An incoming UUID is kept, so that a request can be followed across services; anything else is replaced."""
-    if given := _header(headers, b"x-request-id"):
-        try:
-            return str(UUID(given))
-        except ValueError:
-            pass
+    for name, given in headers:
+        if name == b"x-request-id":
+            with suppress(ValueError):
+                return str(UUID(given.decode("latin-1")))
+            break
     # A UUID of version 4 (RFC 9562, 5.4), in a third of the time that the standard library takes.
     digits = urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"

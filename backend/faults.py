@@ -8,6 +8,7 @@ import psycopg
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
+from litestar.types import Send
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from backend import errors
@@ -124,6 +125,15 @@ def with_head(allow: str) -> str:
     """Every GET answers HEAD, though not as a route of its own (see `backend.edge`)."""
     methods = {one.strip() for one in allow.split(",")}
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
+async def refuse(problem: Problem, request_id: str, send: Send) -> None:
+    """Answers with the problem, as an ASGI application does."""
+    body = body_of(problem, request_id)
+    headers = {"content-type": MEDIA_TYPE, "content-length": str(len(body))} | headers_of(problem)
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": problem.status_code, "headers": encoded})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def answer(request: Request[Any, Any, Any], error: Exception) -> Answer[bytes]:

@@ -30,17 +30,17 @@ type Source = Callable[[Request[Any, Any, Any]], Any]
 class Handler(HTTPRouteHandler):
     """A handler whose `Arguments` are made when its route is registered, if they can be."""
 
-    _arguments: "Arguments | None" = None
+    arguments: "Arguments | None" = None
     _exception_handlers: "ExceptionHandlersMap | None" = None
 
     @property
     def signature_model(self) -> Any:
         """By which Litestar converts the arguments; those that are bound already it leaves as they are."""
-        return self._arguments or super().signature_model
+        return self.arguments or super().signature_model
 
     def create_kwargs_model(self, path_parameters: Any) -> Any:
-        self._arguments = Arguments.of(self)
-        return self._arguments or super().create_kwargs_model(path_parameters)
+        self.arguments = Arguments.of(self)
+        return self.arguments or super().create_kwargs_model(path_parameters)
 
     def on_registration(self, app: Litestar) -> None:
         super().on_registration(app)
@@ -72,7 +72,7 @@ class Arguments:
         self._handler = handler
         self._sources = list(sources.items())
         self._defaults = dict(defaults)
-        self._has_data = data
+        self.has_data = data
         self.has_kwargs = bool(sources or defaults or data)
 
     @classmethod
@@ -86,12 +86,17 @@ class Arguments:
         return cls(handler, known, defaults, data) if known == sources and Empty not in defaults.values() else None
 
     async def to_kwargs(self, connection: Request[Any, Any, Any]) -> dict[str, Any]:
-        arguments = {name: source(connection) for name, source in self._sources}
+        arguments = self.without_body(connection)
+        if self.has_data:
+            arguments["data"] = await connection.json()
+        return arguments
+
+    def without_body(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
+        """All but `data`."""
+        arguments = {name: source(request) for name, source in self._sources}
         if self._defaults:
             arguments |= self._defaults
-            arguments.update(query_of(self._handler, connection.scope["query_string"]).values)
-        if self._has_data:
-            arguments["data"] = await connection.json()
+            arguments.update(query_of(self._handler, request.scope["query_string"]).values)
         return arguments
 
     def parse_values_from_connection_kwargs(self, connection: object, kwargs: dict[str, Any]) -> dict[str, Any]:

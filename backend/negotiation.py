@@ -41,12 +41,7 @@ class Negotiation:
         self._stream_max_bytes = stream_max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        state = scope["state"]
-        state["body_type"], state["answer_type"], coding = negotiate(
-            scope["route_handler"], scope["headers"], self._stream_max_bytes
-        )
-        if coding:
-            state["coding"] = coding
+        if coding := agreed(scope, self._stream_max_bytes):
             compressed = Compressed(send, coding, scope)
             try:
                 await self._app(scope, receive, compressed)
@@ -54,6 +49,17 @@ class Negotiation:
                 await compressed.end()
         else:
             await self._app(scope, receive, send)
+
+
+def agreed(scope: Scope, stream_max_bytes: float) -> str:
+    """The content coding of the answer, which is in the state from now on, with the media types. As `negotiate`."""
+    state = scope["state"]
+    state["body_type"], state["answer_type"], coding = negotiate(
+        scope["route_handler"], scope["headers"], stream_max_bytes
+    )
+    if coding:
+        state["coding"] = coding
+    return coding
 
 
 def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]], stream_max_bytes: float) -> tuple[str, str, str]:

@@ -1,15 +1,14 @@
 """Bodies and answers that come and go piece by piece: how many at once, and for how long nothing may move."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any, Final
+from typing import Final
 
-from litestar import Request
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from backend.admission import stepping_out
-from backend.answers import Answer, head_of
+from backend.admission import SteppingOut
+from backend.answers import Answer, Head, head_of
 from backend.errors import Overloaded
 from backend.faults import problem_of
 
@@ -49,18 +48,10 @@ class Stream(Answer[AsyncIterator[bytes]]):
 
     __slots__ = ()
 
-    def to_asgi_response(  # type: ignore[override]  # As with Answer.
-        self,
-        app: object,
-        request: Request[Any, Any, Any],
-        *,
-        headers: Mapping[str, str] | None = None,
-        media_type: str | None = None,
-        status_code: int | None = None,
-        **_: object,
-    ) -> "Streamed":
-        kind = self.media_type or media_type or NDJSON
-        return Streamed(self.content, [*head_of(headers, self.headers), (b"content-type", kind.encode())])
+    def rendered(self, scope: HTTPScope, head: Head, media_type: str, status_code: int) -> ASGIApp:
+        """As with Answer; the status is 200."""
+        kind = self.media_type or media_type
+        return Streamed(self.content, [*(head | head_of(self.headers)).items(), (b"content-type", kind.encode())])
 
 
 class Streamed:
@@ -79,7 +70,7 @@ class Streamed:
         exchange = scope["state"]["exchange"]
         exchange.lift_deadline()
         async with aclosing(self._pieces) as pieces:  # type: ignore[type-var]  # An async generator.
-            with stepping_out():
+            with SteppingOut():
                 piece = await anext(pieces, b"")
                 await send({"type": "http.response.start", "status": 200, "headers": self._headers})
                 if exchange.head:

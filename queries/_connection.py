@@ -71,6 +71,7 @@ class Connection(AsyncConnection[Row]):
     """
 
     prepared: set[bytes] | None = None
+    _transformer: Transformer | None = None  # One for all messages: it remembers who dumps and loads which type.
     _exchange: _Exchange | None = None
     _watched: int | None = None  # The socket, while the loop watches it for us.
     _looking: asyncio.TimerHandle | None = None
@@ -81,7 +82,8 @@ class Connection(AsyncConnection[Row]):
         Raises `psycopg.Error`; of these StalePlan when it may be asked again, then with `prepares` off, for the other
         connections are as stale. When the caller is cancelled so is the message, and the connection clean or closed.
         """
-        transformer = adapt.Transformer(self)
+        if (transformer := self._transformer) is None:
+            transformer = self._transformer = adapt.Transformer(self)
         async with self.lock:
             message = composed(asked, transformer, self.prepared if prepares else None)
             results = await self._results_of(message)

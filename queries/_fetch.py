@@ -59,33 +59,29 @@ class Conn:
 
         Raises `psycopg.Error`, and `psycopg_pool.PoolTimeout` or `TooManyRequests` when no connection is free.
         """
-        shares = self._context.read_only and isinstance(statement, Cheap)
-        run = self._run_shared if shares else self._run_alone
+        reads = self._pool.reads if self._context.read_only and isinstance(statement, Cheap) else None
         for _ in range(_TRIES - 1):
-            with suppress(SerializationFailure, DeadlockDetected):
-                return await run(statement, parameters)
-            await asyncio.sleep(_PAUSE_SECONDS)  # So that the other one can finish.
-            run = self._run_alone
+            try:
+                result = reads and await reads.ask(self._context, statement, parameters)
+                return result or await self._run_alone(statement, parameters)
+            except (SerializationFailure, DeadlockDetected):
+                reads = None
+                await asyncio.sleep(_PAUSE_SECONDS)  # So that the other one can finish.
         return await self._run_alone(statement, parameters)
 
-    async def _run_shared(self, statement: str, parameters: dict[str, object]) -> Result:
-        reads = self._pool.reads
-        result = await reads.ask(self._context, statement, parameters) if reads else None
-        return result or await self._run_alone(statement, parameters)
-
-    async def _run_alone(self, statement: str, parameters: dict[str, object]) -> Result:
-        try:
-            return await self._ask(statement, parameters)
-        except StalePlan:
-            return await self._ask(statement, parameters, prepares=False)
-
-    async def _ask(self, statement: str, parameters: dict[str, object], *, prepares: bool = True) -> Result:
+    async def _run_alone(self, statement: str, parameters: dict[str, object], *, prepares: bool = True) -> Result:
         connection = await self._pool.getconn()
         try:
             front = self._front()
             results = await connection.ask(*front, (statement, parameters), prepares=prepares)
+        except StalePlan:
+            stale = True
+        else:
+            stale = False
         finally:
             await self._pool.putconn(connection)
+        if stale:
+            return await self._run_alone(statement, parameters, prepares=False)
         return results[len(front)]
 
     @asynccontextmanager
@@ -134,23 +130,26 @@ type Door = Conn | Transaction
 
 async def fetch_all[T: Struct](conn: Door, shape: type[T], statement: str, **parameters: object) -> list[T]:
     """Every row, as `shape`. Raises ColumnMismatch when the columns are not the fields."""
-    result = await conn.run(statement, parameters)
-    make = _makers.get((shape, statement))
-    if make is None:
-        make = _makers[shape, statement] = row_maker(shape, result.columns)
-    return result.rows(make)
+    return _rows(shape, statement, await conn.run(statement, parameters))
 
 
 async def fetch_optional[T: Struct](conn: Door, shape: type[T], statement: str, **parameters: object) -> T | None:
     """The row, or None where there is none. For statements that can find one at the most."""
-    rows = await fetch_all(conn, shape, statement, **parameters)
+    rows = _rows(shape, statement, await conn.run(statement, parameters))
     return rows[0] if rows else None
 
 
 async def fetch_one[T: Struct](conn: Door, shape: type[T], statement: str, **parameters: object) -> T:
     """The row of a statement that always has exactly one."""
-    (row,) = await fetch_all(conn, shape, statement, **parameters)
+    (row,) = _rows(shape, statement, await conn.run(statement, parameters))
     return row
+
+
+def _rows[T: Struct](shape: type[T], statement: str, result: Result) -> list[T]:
+    known = _makers.get(statement)
+    if known is None or known[0] != shape:
+        known = _makers[statement] = (shape, row_maker(shape, result.columns))
+    return result.rows(known[1])
 
 
 async def execute(conn: Door, statement: str, **parameters: object) -> int:
@@ -163,7 +162,7 @@ class ColumnMismatch(TypeError):
 
 
 # Statements are constants, so this grows no larger than the code.
-_makers: Final[dict[tuple[type[Struct], str], Callable[[Row], Any]]] = {}
+_makers: Final[dict[str, tuple[type[Struct], Callable[[Row], Any]]]] = {}
 
 
 def row_maker[T: Struct](shape: type[T], columns: Sequence[str]) -> Callable[[Row], T]:

@@ -52,24 +52,25 @@ class SharedReads:
         self._next: asyncio.Task[None] | None = None  # Takes those who wait, as soon as it has a connection.
         self._under_way: set[asyncio.Task[None]] = set()  # The loop itself holds its tasks but weakly.
 
-    async def ask(self, context: Context, statement: str, parameters: Mapping[str, object]) -> Result | None:
+    def ask(
+        self, context: Context, statement: str, parameters: Mapping[str, object]
+    ) -> "asyncio.Future[Result | None]":
         """None: the message failed, perhaps through somebody else, and the caller is to ask alone.
 
         Raises ReadsOverloaded, and what the pool does without a connection; `psycopg.OperationalError` when that broke;
         what the statement raised, if there was nobody else. Who is cancelled leaves the others their answers.
         """
         if 0 < self._pool.max_waiting <= len(self._waiting):
-            raise ReadsOverloaded("too many wait for a connection already")
+            # Who was cancelled takes up no place any more.
+            self._waiting = deque(read for read in self._waiting if not read.answer.done())
+            if self._pool.max_waiting <= len(self._waiting):
+                raise ReadsOverloaded("too many wait for a connection already")
         loop = asyncio.get_running_loop()
-        read = _Read(loop.time(), context, statement, parameters, loop.create_future())
-        self._waiting.append(read)
-        self._send_next()
-        try:
-            return await read.answer
-        except asyncio.CancelledError:
-            if read in self._waiting:
-                self._waiting.remove(read)  # It takes up no place any more.
-            raise
+        answer: asyncio.Future[Result | None] = loop.create_future()
+        self._waiting.append(_Read(loop.time(), context, statement, parameters, answer))
+        if self._next is None:
+            self._send_next()
+        return answer
 
     def _send_next(self) -> None:
         if self._next is None and self._waiting:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain, count, zip_longest
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from msgspec import Struct
 from psycopg import ProgrammingError
@@ -126,6 +127,8 @@ def composed(asked: Sequence[Asked], transformer: Transformer, prepared: set[byt
 
 def _literals(statement: Statement, parameters: Mapping[str, object], transformer: Transformer) -> list[bytes]:
     try:
-        return [transformer.as_literal(parameters[name]) for name in statement.distinct]
+        values = [parameters[name] for name in statement.distinct]
     except KeyError as missing:
         raise ProgrammingError(f"the statement wants a value for {missing}") from None
+    # Ids are most of what travels, and there is nothing to escape in them: a fifth of what psycopg takes for one.
+    return [b"'%032x'::uuid" % value.int if type(value) is UUID else transformer.as_literal(value) for value in values]

@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Request
 
-from backend.database.pool import Connections
+from backend.database.connections import Connections
 from backend.security.tokens import Principal
 from backend.settings import Settings
 from queries._fetch import Conn

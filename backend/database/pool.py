@@ -1,23 +1,11 @@
 """The pool of connections: one a worker, bounded in size and in waiting."""
 
 from psycopg.sql import SQL, Identifier, Literal
-from psycopg_pool import AsyncConnectionPool
 
+from backend.database.connections import Connections
 from backend.settings import Settings, conninfo
 from queries._connection import Connection
 from queries._sharing import SharedReads
-
-
-class Connections(AsyncConnectionPool[Connection]):
-    """The pool, and in `reads` the cheap reads that share its connections."""
-
-    reads: SharedReads | None
-
-    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109  # psycopg_pool's signature.
-        """One that is open as far as is known: the others, of a server that has restarted, go back to be replaced."""
-        while (connection := await super().getconn(timeout)).closed:
-            await self.putconn(connection)
-        return connection
 
 
 def create_pool(settings: Settings) -> Connections:

@@ -23,18 +23,19 @@ class BearerAuthentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["route_handler"].opt.get("exclude_from_auth") and scope.get("method") != "OPTIONS":
-            scope["user"] = self._principal(scope)
+            scope["user"] = principal_of(scope, self._tokens)
         await self._app(scope, receive, send)
 
-    def _principal(self, scope: Scope) -> Principal:
-        """`Bearer` only, and one header only (RFC 6750, 2.1). Raises NotAuthenticated and InvalidToken (401)."""
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if not given:
-            raise errors.NotAuthenticated
-        scheme, _, token = given[0].decode("latin-1").partition(" ")
-        if len(given) > 1 or scheme.lower() != "bearer":
-            raise errors.InvalidToken
-        try:
-            return self._tokens.verify(token)
-        except InvalidToken:
-            raise errors.InvalidToken from None
+
+def principal_of(scope: Scope, tokens: AccessTokens) -> Principal:
+    """`Bearer` only, and one header only (RFC 6750, 2.1). Raises NotAuthenticated and InvalidToken (401)."""
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not given:
+        raise errors.NotAuthenticated
+    scheme, _, token = given[0].decode("latin-1").partition(" ")
+    if len(given) > 1 or scheme.lower() != "bearer":
+        raise errors.InvalidToken
+    try:
+        return tokens.verify(token)
+    except InvalidToken:
+        raise errors.InvalidToken from None

@@ -17,7 +17,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import VerificationError, VerifyMismatchError
 from msgspec import Struct
 
-from backend.admission import stepping_out
+from backend.admission import SteppingOut
 from backend.security.blocklist import MAX_BYTES, password_bytes, refuse_weak
 from backend.security.hashing import HashPool, HashPoolFull
 from backend.security.scheduling import yield_to_everybody
@@ -85,7 +85,7 @@ class Passwords:
         secret = password_bytes(password)
         if len(secret) > MAX_BYTES:
             raise ValueError(f"refuse_weak lets no password of more than {MAX_BYTES} bytes come here")
-        with stepping_out():
+        with SteppingOut():
             return await self._pool.run(self._hash, secret)
 
     async def verify(self, password: str, stored: str | None) -> Verdict:
@@ -96,7 +96,7 @@ class Passwords:
         secret = password_bytes(password)
         if len(secret) > MAX_BYTES:
             return _REFUSED
-        with stepping_out():
+        with SteppingOut():
             return await self._pool.run(self._verify, secret, stored)
 
     def close(self) -> None:

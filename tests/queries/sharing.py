@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from psycopg.pq import TransactionStatus
 
 from backend.contracts.pages import NEWEST
-from backend.database.pool import Connections, create_pool
+from backend.database.connections import Connections
+from backend.database.pool import create_pool
 from backend.settings import Settings
 from queries import items
 from queries._fetch import Conn

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from backend.database.pool import Connections
+from backend.database.connections import Connections
 from queries.context import Context
 from tests.database import Connection, rows, until
 from tests.queries.sharing import Shared, Wish, reading, writing, writing_twice

@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from backend.database.pool import Connections
+from backend.database.connections import Connections
 from queries import items
 from queries._fetch import ColumnMismatch, Conn, execute, fetch_one
 from queries.context import Context

@@ -268,14 +268,18 @@ async def test_who_is_cancelled_while_a_long_message_is_sent_leaves_the_connecti
 
 @pytest.mark.parametrize("read_only", [False, True], ids=["alone", "cheap"])
 async def test_rows_are_read_although_their_connection_was_closed_when_it_came_back(
-    read_only: bool, shared: Shared
+    read_only: bool, shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It had reached the end of its life, as each one does; the rows are still to be made into Structs."""
-    (connection,) = shared.pool._pool
-    connection._expire_at = 0.0
+    put_back = shared.pool.putconn
+
+    async def closed_and_put_back(connection: _connection.Connection) -> None:
+        await connection.close()
+        await put_back(connection)
+
+    monkeypatch.setattr(shared.pool, "putconn", closed_and_put_back)
     found = await items.page(Conn(shared.pool, replace(shared.people[0], read_only=read_only)), NEWEST, 20)
     assert [item.owner_id for item in found] == [shared.people[0].user_id]
-    assert connection.closed
 
 
 async def test_the_next_socket_with_the_number_of_a_broken_one_is_watched(shared: Shared) -> None:

@@ -14,7 +14,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from backend.contracts.pages import NEWEST
-from backend.database.pool import Connections, create_pool
+from backend.database.connections import Connections
+from backend.database.pool import create_pool
 from backend.errors import DatabaseUnavailable
 from backend.faults import problem_of
 from backend.settings import Settings

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from backend.admission import HELD, Admission, stepping_out
+from backend.admission import HELD, Admission, SteppingOut
 from tests.database import until
 
 PATIENCE: Final = 10.0
@@ -154,7 +154,7 @@ async def test_who_steps_out_leaves_the_slot_to_another() -> None:
     admission = Admission(2, 9, PATIENCE)
     _, _, waiting = await entering(admission, 3)
     HELD.set(admission)
-    with stepping_out():
+    with SteppingOut():
         assert await turned([waiting]) == [True]
     assert not admission.full
     (next_one,) = await entering(admission, 1)

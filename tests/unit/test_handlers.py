@@ -18,6 +18,7 @@ from backend.faults import EXCEPTION_HANDLERS
 from backend.handlers import Handler, get, post
 from backend.negotiation import before_handler
 from backend.security.passwords import Passwords
+from backend.security.tokens import AccessTokens
 from backend.settings import Settings
 from tests.api.shapes import refused
 from tests.conftest import client_of
@@ -118,7 +119,7 @@ def other() -> Litestar:
 
 @pytest.fixture
 async def client(other: Litestar, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    other.state.passwords = Passwords(settings)
+    other.state.passwords, other.state.access = Passwords(settings), AccessTokens(settings)
     async with client_of(other, settings) as client:
         yield client
     other.state.passwords.close()
@@ -133,12 +134,12 @@ async def seen(client: httpx.AsyncClient, path: str) -> list[str]:
 def test_every_route_of_the_api_has_its_arguments_bound(app: Litestar) -> None:
     handlers = [route.handler for route in routes_of(app)]
     assert len(handlers) > 25
-    assert [str(one) for one in handlers if not (isinstance(one, Handler) and one._arguments)] == []
+    assert [str(one) for one in handlers if not (isinstance(one, Handler) and one.arguments)] == []
 
 
 def test_what_only_the_framework_can_make_is_left_to_it(other: Litestar) -> None:
     handlers = {route.handler.handler_name: route.handler for route in routes_of(other)}
-    bound = {name for name, handler in handlers.items() if isinstance(handler, Handler) and handler._arguments}
+    bound = {name for name, handler in handlers.items() if isinstance(handler, Handler) and handler.arguments}
     assert bound == {one.handler_name for one in BOUND}
 
 
