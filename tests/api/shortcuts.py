@@ -353,6 +353,17 @@ async def pieces(failing: bool = False) -> AsyncIterator[bytes]:
     yield b"y"
 
 
+async def telling(request: Request[Any, Any, Any], key: FromPath[Any]) -> dict[str, str]:
+    """What a handler may want to know of its request."""
+    scope = request.scope
+    said = {
+        name: str(scope.get(name)) for name in ("path", "path_template", "path_params", "root_path", "query_string")
+    }
+    own = scope["litestar_app"] is scope.get("app") is request.app
+    methods = f"{request.method} {scope['state']['exchange'].head}"
+    return said | {"url": f"{request.url} {request.base_url}", "methods": methods, "own": f"{own}", "key": f"{key!r}"}
+
+
 async def answering(key: FromPath[str]) -> Any:
     return ANSWERS[key]()
 

@@ -1,5 +1,6 @@
 """The short way to a handler is not to be told from the framework's own: each request is answered by both."""
 
+import gc
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
@@ -46,6 +47,7 @@ from tests.api.shortcuts import (
     note,
     raising,
     sent,
+    telling,
 )
 from tests.asking import ids_of, request_of
 from tests.conftest import running
@@ -337,11 +339,32 @@ async def test_what_more_is_asked_for_all_handlers_is_done(name: str, ways_of: C
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_any_answer_is_sent_in_the_same_way(name: str, ways_of: Callable[..., Ways]) -> None:
+    """A compressor that is left open complains when it is collected."""
     ways = ways_of(ours("/answers/{key:str}")(answering))
-    for more in ({}, {"accept": MSGPACK}, {"accept_encoding": "br"}, {"if_none_match": '"7"'}):
+    for more in (
+        {},
+        {"accept": MSGPACK},
+        {"accept_encoding": "br"},
+        {"accept_encoding": "gzip"},
+        {"if_none_match": '"7"'},
+    ):
         for method in ("GET", "HEAD"):
             answered = await ways.same(changed(Ask(method, f"/answers/{name}"), given(**more)))
             assert answered.is_complete or name.startswith(("a start", "a Stream that fails"))
+    gc.collect()
+
+
+@pytest.mark.parametrize("kind", ["str", "path", "int", "uuid"])
+async def test_a_handler_is_told_the_same_of_its_request(kind: str, ways_of: Callable[..., Ways]) -> None:
+    ways = ways_of(ours(f"/told/{{key:{kind}}}")(telling))
+    found = 0
+    for key in ("7", "a b", "ä", "a/b", "a//b/", str(NOBODY), str(NOBODY).upper(), ".", "%2f"):
+        for path in (f"/told/{key}", f"/told/{key}/", f"/told//{key}", f"//told/{key}", f"/told/{key}//"):
+            for method in ("GET", "HEAD"):
+                for root in ("", "/told", "/api"):
+                    answered = await ways.same(Ask(method, path, root_path=root), short=None)
+                    found += answered.status == 200 and b'"own":"True"' in answered.body
+    assert found
 
 
 @pytest.mark.parametrize("name", ERRORS)
