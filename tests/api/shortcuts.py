@@ -18,7 +18,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.dto import DTOConfig, MsgspecDTO
 from litestar.exceptions import HTTPException, NotAuthorizedException, ValidationException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec import Struct, structs
@@ -351,6 +351,10 @@ async def pieces(failing: bool = False) -> AsyncIterator[bytes]:
     if failing:
         raise RuntimeError
     yield b"y"
+
+
+async def reading(data: JSONBody[Lens]) -> str:
+    return data.title
 
 
 async def telling(request: Request[Any, Any, Any], key: FromPath[Any]) -> dict[str, str]:

@@ -32,6 +32,7 @@ from tests.api.shortcuts import (
     Answered,
     Ask,
     Change,
+    Named,
     Ways,
     after_request,
     answering,
@@ -46,6 +47,7 @@ from tests.api.shortcuts import (
     marking,
     note,
     raising,
+    reading,
     sent,
     telling,
 )
@@ -248,6 +250,7 @@ async def test_a_guard_and_another_origin_are_seen_in_the_same_way(
                 answered = await ways.same(changed(ask, given(origin=one)))
                 assert (answered.header("access-control-allow-origin") == origin) == (one == origin)
                 assert answered.status == 403 or ask.path != "/v1/users"
+            await ways.same(changed(ask, sent(query="colour=red")))
             await ways.same(changed(ask, given(origin=origin), sent(method="OPTIONS")), short=False)
 
 
@@ -296,7 +299,8 @@ async def test_what_else_is_said_of_a_handler_is_done_on_the_short_way(name: str
     function, options = LESS[name]
     ways = ways_of(ours("/less", **options)(function))
     for accept in ("*/*", MSGPACK):
-        await ways.same(changed(Ask("GET", "/less"), given(accept=accept, accept_encoding="br")))
+        for query in ("", "colour=red"):
+            await ways.same(changed(Ask("GET", "/less", query), given(accept=accept, accept_encoding="br")))
 
 
 async def test_an_answer_that_is_kept_is_given_again(ways_of: Callable[..., Ways]) -> None:
@@ -304,6 +308,13 @@ async def test_an_answer_that_is_kept_is_given_again(ways_of: Callable[..., Ways
         Ask("GET", "/kept"), Ask("GET", "/kept"), short=False
     )
     assert (first.body, again.body) == (b"1", b"1")
+
+
+async def test_a_body_of_another_shape_is_left_to_the_framework(ways_of: Callable[..., Ways]) -> None:
+    ways = ways_of(post("/read", dto=Named, return_dto=None, exclude_from_auth=True)(reading))
+    for body in (b'{"as was asked":"A lens"}', b'{"title":"A lens"}'):
+        ask = Ask("POST", "/read", headers=(("content-type", "application/json"),), pieces=(body,))
+        await ways.same(ask, short=False)
 
 
 async def test_a_handler_that_is_not_ours_is_left_to_the_framework(ways_of: Callable[..., Ways]) -> None:
