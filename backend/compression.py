@@ -49,6 +49,11 @@ class Compressed:
         self._start: Message | None = None
         self._is_first = self._is_complete = False
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is an answer, be its start held back still."""
+        return self._start is not None or self._forward is not self._send
+
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._start = message

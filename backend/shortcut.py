@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from litestar import Litestar, Response
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, LitestarException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from litestar.utils import get_enum_string_value, is_async_callable
@@ -74,8 +74,8 @@ class Shortcut:
             response = await self._response(way, Body(scope, receive, send))
             await response(scope, receive, send)
         except Exception as error:
-            if scope["state"]["exchange"].status:
-                raise
+            if scope["state"]["exchange"].status or (compressed and compressed.has_begun):
+                raise LitestarException("raised after the answer had begun") from error
             await _refuse(error, scope, send)
         finally:
             if compressed:
@@ -135,7 +135,9 @@ def _asks_for_more(handler: HTTPRouteHandler) -> bool:
         and app.after_exception == [recheck]
         and (handler.resolve_request_class(), handler.resolve_response_class()) == (Body, Answer)
         and not any((layer.after_request or layer.after_response) for layer in layers)
-        and not any((app.before_send, handler.cache, handler.background, handler.resolve_response_cookies()))
+        and not any((app.before_send, app.allowed_hosts, app.csrf_config, app.cors_config, app.compression_config))
+        and not any((app.logging_config, app.pdb_on_exception))
+        and not any((handler.cache, handler.background, handler.resolve_response_cookies()))
         and not any((handler.resolve_data_dto(), handler.resolve_return_dto(), handler.has_sync_callable))
         and not (returned is ASGIApp or is_async_callable(returned))
     )
