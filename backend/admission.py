@@ -5,10 +5,11 @@ slot waits, having cost next to nothing yet, oldest first: a thousand callers wh
 served, at the speed of the server.
 
 Callers who do not wait for their answers are another matter: what waits grows for as long as they come, and at last
-nobody is answered in time. A room that grows by more than all slots in each of three windows is such a surge. Until it
-has ebbed, who finds no slot is refused at once, and those who wait are refused little by little; then the room is
-tried again. While it grows the newest is served first, so that the time it takes to notice is the latency only of those
-who will be refused anyway (adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
+nobody is answered in time. A room that grows by more than all slots in each of four windows is such a surge; a thousand
+callers who connect within three of them are not. Until it has ebbed, who finds no slot is refused at once, and those
+who wait are refused little by little; then the room is tried again. While it grows the newest is served first, so that
+the time it takes to notice is the latency only of those who will be refused anyway (adaptive LIFO: Maurer, "Fail at
+Scale", ACM Queue 13(8), 2015).
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from contextvars import ContextVar
 from typing import Final
 
 _WINDOW_SECONDS: Final = 0.05
-_WINDOWS: Final = 3
+_WINDOWS: Final = 4
 _SURGE_SECONDS: Final = 3.0
 
 # Whose slot the request has in which this runs.

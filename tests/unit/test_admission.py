@@ -106,6 +106,22 @@ async def test_a_thousand_callers_who_wait_for_their_answers_are_all_served() ->
     assert served == 10_000
 
 
+async def test_a_crowd_that_comes_within_three_windows_is_no_surge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections are not opened all at once: the room grows for a while, and then no more."""
+    looks: list[int] = []
+    look = Admission._look
+    monkeypatch.setattr(Admission, "_look", lambda admission: (look(admission), looks.append(1)))
+    admission = Admission(4, 2048, PATIENCE)
+    tasks: list[asyncio.Task[bool]] = []
+    while len(looks) < 3:
+        tasks += await entering(admission, 8)
+        await asyncio.sleep(0.001)
+    await until(lambda: len(looks) > 4)
+    assert not admission.full
+    for task in tasks:
+        task.cancel()
+
+
 async def flood(admission: Admission, until_refused: int) -> list[asyncio.Task[bool]]:
     """Callers who come faster than anybody leaves, until so many have been refused."""
     tasks: list[asyncio.Task[bool]] = []
