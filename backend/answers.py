@@ -43,7 +43,7 @@ class Answer[T](Response[T]):
         self.content = content
         self.version = version
         self.status_code = status_code
-        self.headers = headers or {}  # type: ignore[assignment]  # Nobody adds to them.
+        self.headers = dict(headers) if headers else {}
         self.media_type = media_type
         self.cookies = []
         self.background = None

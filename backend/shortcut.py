@@ -73,7 +73,7 @@ class Shortcut:
                 send = compressed = Compressed(send, coding, scope)
             response = await self._response(way, Body(scope, receive, send))
             await response(scope, receive, send)
-        except Exception as error:
+        except Exception as error:  # Whatever it is: the framework answers everything that is raised, too.
             if scope["state"]["exchange"].status or (compressed and compressed.has_begun):
                 raise LitestarException("raised after the answer had begun") from error
             await _refuse(error, scope, send)
@@ -153,6 +153,6 @@ def _has_plain_host(scope: HTTPScope) -> bool:
 async def _refuse(error: Exception, scope: HTTPScope, send: Send) -> None:
     try:
         await recheck(error, scope)
-    except Exception as found:
+    except Exception as found:  # A refusal of its own, or a database that is away: that is what is answered then.
         error = found
     await refuse(problem_of(error), scope["state"]["request_id"], send)

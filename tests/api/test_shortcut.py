@@ -280,12 +280,19 @@ def ways_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
 ours: Final = partial(get, exclude_from_auth=True)
 
 
-@pytest.mark.parametrize("name", MORE)
-@pytest.mark.parametrize("above", [False, True], ids=["the handler", "a layer above"])
+# What a layer above can ask for as well as a handler.
+FROM_ABOVE: Final = [
+    name for name, (_, options) in MORE.items() if options and not options.keys() & {"sync_to_thread", "background"}
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "above"),
+    [*((name, False) for name in MORE), *((name, True) for name in FROM_ABOVE)],
+    ids=lambda one: {True: "a layer above", False: "the handler"}.get(one, one),
+)
 async def test_what_more_is_asked_for_is_done(name: str, above: bool, ways_of: Callable[..., Ways]) -> None:
     function, options = MORE[name]
-    if above and (not options or options.keys() & {"sync_to_thread", "background"}):
-        pytest.skip("only a handler can ask for it")
     handler: Any = ours("/", **({} if above else options))(function)
     answered = await ways_of(Router("/more", route_handlers=[handler], **(options if above else {}))).same(
         Ask("GET", "/more"), short=False
