@@ -79,7 +79,7 @@ def create_app(settings: Settings) -> Litestar:
                 looking.cancel()
                 with suppress(asyncio.CancelledError):
                     await looking
-                passwords.close()
+                await passwords.close()
 
     app = Litestar(
         route_handlers=[*api(), documentation()] if settings.docs else api(),

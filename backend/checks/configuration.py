@@ -19,8 +19,9 @@ from backend.configuration.memory import available_memory
 from backend.settings import Settings
 
 _MIB: Final = 2**20
-# A worker that serves and does not hash, the fork server's share in it included (docs/performance.md: 66 to 70 MiB).
-_WORKER_BYTES: Final = 70 * _MIB
+# A worker and the process that hashes for it, the fork server's share in them included, without what the hashes
+# themselves take (docs/performance.md: 86 MiB).
+_WORKER_BYTES: Final = 90 * _MIB
 
 _LIMITS: Final = """
 SELECT current_setting('max_connections')::integer

@@ -158,4 +158,4 @@ async def _hashed(settings: Settings, password: str) -> str:
     try:
         return await passwords.hash(password)
     finally:
-        passwords.close()
+        await passwords.close()

@@ -4,32 +4,19 @@ Passwords are hashed exactly as received (ASVS 5.0, 6.2.8): whole, case kept, wi
 so a client that sends another form of the same letters sends another password.
 """
 
-import re
-from base64 import b64encode
 from hashlib import sha256
-from secrets import token_bytes
-from threading import Lock
 from typing import Final
 
-import bcrypt
 import structlog
-from argon2 import PasswordHasher, Type
-from argon2.exceptions import VerificationError, VerifyMismatchError
 from msgspec import Struct
 
 from backend.admission import SteppingOut
 from backend.security.blocklist import MAX_BYTES, password_bytes, refuse_weak
 from backend.security.hashing import HashPool, HashPoolFull
-from backend.security.scheduling import yield_to_everybody
+from backend.security.jobs import Costs, Done
 from backend.settings import Settings
 
 __all__ = ["HashPoolFull", "Passwords", "Verdict", "digest_of", "refuse_weak"]
-
-_SALT_BYTES: Final = 16
-_HASH_BYTES: Final = 32
-_BCRYPT_MAX_BYTES: Final = 72
-# Costs above 16 would hold a hash thread for many seconds, so they count as unusable.
-_BCRYPT: Final = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./0-9A-Za-z]{53}")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -50,7 +37,7 @@ _REFUSED: Final = Verdict(ok=False, outdated=False)
 
 
 class Passwords:
-    """Hashes and verifies in threads of its own; `hashes_executed` counts every full-cost run, of bcrypt too.
+    """Hashes and verifies in a process of its own; `hashes_executed` counts every full-cost run, of bcrypt too.
 
     A verification is one run, also when there is nothing to compare with: no account, no password, a hash
     that cannot be used, bcrypt given more than the 72 bytes it reads (ASVS 6.3.8). A password of more than
@@ -59,22 +46,19 @@ class Passwords:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._hasher = PasswordHasher(
-            time_cost=settings.argon2_time_cost,
-            memory_cost=settings.argon2_memory_kib,
-            parallelism=settings.argon2_parallelism,
-            hash_len=_HASH_BYTES,
-            salt_len=_SALT_BYTES,
-            type=Type.ID,
+        costs = Costs(
+            settings.argon2_time_cost,
+            settings.argon2_memory_kib,
+            settings.argon2_parallelism,
+            settings.hash_workers,
         )
-        self._decoy = _decoy(self._hasher)
-        self._pool = HashPool(settings.hash_workers, settings.hash_queue, yield_to_everybody)
-        self._counting = Lock()
+        self._pool = HashPool(costs, settings.hash_queue)
         self.hashes_executed = 0
 
     def refuse_when_full(self) -> None:
         """Raises HashPoolFull. Asked before an attempt is counted, so that overload is nobody's failure to log in."""
-        self._pool.refuse_when_full()
+        if self._pool.is_full():
+            raise HashPoolFull
 
     def is_full(self) -> bool:
         """Whether a hash would be refused now."""
@@ -85,8 +69,7 @@ class Passwords:
         secret = password_bytes(password)
         if len(secret) > MAX_BYTES:
             raise ValueError(f"refuse_weak lets no password of more than {MAX_BYTES} bytes come here")
-        with SteppingOut():
-            return await self._pool.run(self._hash, secret)
+        return (await self._run(secret)).encoded
 
     async def verify(self, password: str, stored: str | None) -> Verdict:
         """Compares with the stored PHC string or bcrypt hash; None stands for no account or no password.
@@ -96,57 +79,17 @@ class Passwords:
         secret = password_bytes(password)
         if len(secret) > MAX_BYTES:
             return _REFUSED
-        with SteppingOut():
-            return await self._pool.run(self._verify, secret, stored)
-
-    def close(self) -> None:
-        """Ends the threads, after the hashes they are in."""
-        self._pool.close()
-
-    def _hash(self, secret: bytes) -> str:
-        encoded = self._hasher.hash(secret)
-        self._count()
-        return encoded
-
-    def _verify(self, secret: bytes, stored: str | None) -> Verdict:
-        try:
-            verdict = self._compare(secret, stored)
-        except (VerificationError, ValueError):
+        done = await self._run(secret, compare=True, stored=stored)
+        if done.unusable:
             _log.warning("password_hash_unusable")
-            verdict = None
-        if verdict is None:
-            self._matches_argon2(secret, self._decoy)
-        return verdict or _REFUSED
+        return Verdict(done.ok, done.outdated)
 
-    def _compare(self, secret: bytes, stored: str | None) -> Verdict | None:
-        """None when nothing was computed. Raises VerificationError or ValueError for an unusable hash."""
-        if stored is None:
-            return None
-        if not _BCRYPT.fullmatch(stored):
-            ok = self._matches_argon2(secret, stored)
-            return Verdict(ok=ok, outdated=ok and self._hasher.check_needs_rehash(stored))
-        if len(secret) > _BCRYPT_MAX_BYTES:
-            return None
-        ok = bcrypt.checkpw(secret, stored.encode())
-        self._count()
-        return Verdict(ok=ok, outdated=ok)
+    async def close(self) -> None:
+        """Ends the process, with the hashes it is in."""
+        await self._pool.close()
 
-    def _matches_argon2(self, secret: bytes, encoded: str) -> bool:
-        ok = True
-        try:
-            self._hasher.verify(encoded, secret)
-        except VerifyMismatchError:
-            ok = False
-        self._count()
-        return ok
-
-    def _count(self) -> None:
-        with self._counting:
-            self.hashes_executed += 1
-
-
-def _decoy(hasher: PasswordHasher) -> str:
-    """A hash with the current parameters that no password has: work like any other, with nothing to find."""
-    salt, digest = (b64encode(token_bytes(n)).decode().rstrip("=") for n in (_SALT_BYTES, _HASH_BYTES))
-    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
-    return f"$argon2id$v=19${costs}${salt}${digest}"
+    async def _run(self, secret: bytes, *, compare: bool = False, stored: str | None = None) -> Done:
+        with SteppingOut():
+            done = await self._pool.run(secret, compare=compare, stored=stored)
+        self.hashes_executed += done.runs
+        return done

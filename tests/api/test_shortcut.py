@@ -1,7 +1,7 @@
 """The short way to a handler is not to be told from the framework's own: each request is answered by both."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, Final
 
@@ -255,7 +255,7 @@ async def test_a_guard_and_another_origin_are_seen_in_the_same_way(
 
 
 @pytest.fixture
-def ways_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Ways]]:
+async def ways_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., Ways]]:
     """The ways through an application that has one more handler, made with more options if there are any."""
     apps = []
 
@@ -274,7 +274,7 @@ def ways_of(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
 
     yield made
     for app in apps:
-        app.state.passwords.close()
+        await app.state.passwords.close()
 
 
 ours: Final = partial(get, exclude_from_auth=True)

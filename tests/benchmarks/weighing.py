@@ -1,4 +1,4 @@
-"""The memory of a worker: fresh, under load, and while it hashes passwords."""
+"""The memory of a worker and of the process that hashes for it: fresh, under load, and while passwords are hashed."""
 
 import re
 import socket
@@ -14,6 +14,7 @@ import httpx
 from msgspec import Struct
 
 from tests.benchmarks.loading import wrk
+from tests.benchmarks.measuring import tree
 from tests.people import PASSWORD, new_email
 from tests.process.running import Running, of_process, until
 
@@ -26,7 +27,7 @@ type Credentials = dict[str, str]
 
 
 class Weight(Struct, frozen=True):
-    """MiB of a process: resident now and at most, and its share when what several have is divided among them."""
+    """MiB of processes: resident now and at most, and their share when what several have is divided among them."""
 
     rss: float
     peak: float
@@ -69,10 +70,14 @@ def _fresh(data_dir: Path, url: str, **env: str) -> Iterator[tuple[Running, http
 
 
 def _weight(server: Running) -> Weight:
-    (pid,) = server.workers()
+    (worker,) = server.workers()
+    return Weight(*map(sum, zip(*map(_weight_of, tree(worker)), strict=True)))
+
+
+def _weight_of(pid: int) -> tuple[float, ...]:
     told = (of_process(pid, "status") + of_process(pid, "smaps_rollup")).decode()
     sizes = dict(re.findall(r"^(VmRSS|VmHWM|Pss):\s+(\d+) kB$", told, re.MULTILINE))
-    return Weight(*(int(sizes[name]) / 1024 for name in ("VmRSS", "VmHWM", "Pss")))
+    return tuple(int(sizes[name]) / 1024 for name in ("VmRSS", "VmHWM", "Pss"))
 
 
 def _sign_up(client: httpx.Client) -> Credentials:

@@ -79,11 +79,11 @@ def test_each_relation_has_two_sides(
 
 
 def test_hashes_and_workers_fit_into_the_memory_of_the_control_group(place: Place, checked: Database) -> None:
-    needed = 2 * (70 + 2 * 19) * MIB
+    needed = 2 * (90 + 2 * 19) * MIB
     (one,) = found(place, checked, Machine(4, needed - 1))
     assert (one.code, one.of) == ("memory", "HASH_WORKERS")
     assert one.sentence == (
-        "WORKERS 2 x (70 MiB + HASH_WORKERS 2 x ARGON2_MEMORY_KIB 19456) are 216 MiB, and the cgroup allows 215 MiB"
+        "WORKERS 2 x (90 MiB + HASH_WORKERS 2 x ARGON2_MEMORY_KIB 19456) are 256 MiB, and the cgroup allows 255 MiB"
     )
     assert found(place, checked, Machine(4, needed)) == []
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from backend.database.migrate import migrate
-from backend.security.passwords import Passwords
+from backend.security.passwords import Passwords, Verdict
 from tests.commands.typed import done, refused
 from tests.people import PASSWORD, new_email
 from tests.places import Place
@@ -52,14 +52,20 @@ def test_create_makes_an_account_whose_password_is_the_line_of_input(place: Plac
 
 
 def test_the_password_is_hashed_as_the_api_verifies_it(place: Place) -> None:
-    passwords = Passwords(place.settings)
     for given in (f"{PASSWORD}\n", f"{PASSWORD}\r\nanother line\n", PASSWORD):
         email = new_email()
         done("users", "create", email, given=given)
         ((stored,),) = place.run("SELECT password_hash FROM users WHERE email = %s", email)
-        verdict = asyncio.run(passwords.verify(PASSWORD, stored))
+        verdict = asyncio.run(verdict_of(place, stored))
         assert (verdict.ok, verdict.outdated) == (True, False)
-    passwords.close()
+
+
+async def verdict_of(place: Place, stored: str) -> Verdict:
+    passwords = Passwords(place.settings)
+    try:
+        return await passwords.verify(PASSWORD, stored)
+    finally:
+        await passwords.close()
 
 
 @pytest.mark.parametrize(

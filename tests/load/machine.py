@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Self
 
@@ -10,6 +11,7 @@ from msgspec.structs import astuple
 
 from backend.operators import OperatorError
 from tests.benchmarks.measuring import cpu_seconds, tree
+from tests.process.running import parent
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 # Of the line "cpu" of /proc/stat: idle, and idle while a disk is waited for.
@@ -22,8 +24,8 @@ _RESET_PEAK: Final = "5"
 
 
 class Spent(Struct, frozen=True):
-    """CPU seconds of all cores by who has them: `hashing` is what the worker's threads under SCHED_IDLE have used,
-    `serving` the rest of it, `load` this process, `idle` nobody."""
+    """CPU seconds of all cores by who has them: `hashing` is what threads under SCHED_IDLE have used, `serving` the
+    rest of the server, `load` this process, `idle` nobody."""
 
     hashing: float
     serving: float
@@ -54,25 +56,30 @@ def _hash_threads(pid: int) -> list[list[str]]:
     return [stat for stat in stats if int(stat[_POLICY]) == os.SCHED_IDLE]
 
 
-def worker_of(server: int) -> int:
-    """The process that hashes, once it has, of a server with one worker.
+def worker_and_hasher(server: int) -> list[int]:
+    """The process that serves and the one that hashes for it, once it has, of a server with one worker.
 
-    Raises OperatorError when there is not just one: where SCHED_IDLE is refused, hash threads look like all others.
+    Raises OperatorError when there is not just one: where SCHED_IDLE is refused, hashes are like everything else.
     """
     found = [pid for pid in tree(server) if _hash_threads(pid)]
     if len(found) != 1:
         raise OperatorError(f"{len(found)} processes of the server hash under SCHED_IDLE, where it should be one")
-    return found[0]
+    return [parent(found[0]), *found]
 
 
-def forget_peak(pid: int) -> None:
-    """From now on `peak_mib` begins at what the process has now."""
-    Path(f"/proc/{pid}/clear_refs").write_text(_RESET_PEAK)
+def forget_peak(pids: Iterable[int]) -> None:
+    """From now on `peak_mib` begins at what the processes have now."""
+    for pid in pids:
+        Path(f"/proc/{pid}/clear_refs").write_text(_RESET_PEAK)
 
 
-def peak_mib(pid: int) -> float:
-    """The most memory that the process has had resident."""
+def peak_mib(pids: Iterable[int]) -> float:
+    """The most memory that each process has had resident, together."""
+    return sum(map(_peak_kib, pids)) / 1024
+
+
+def _peak_kib(pid: int) -> int:
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     if not found:
         raise OperatorError("the kernel does not tell how much memory a process has had")
-    return int(found[1]) / 1024
+    return int(found[1])

@@ -12,7 +12,7 @@ from tests.benchmarks.stage import Stage, staged
 from tests.load.alone import argon2_alone
 from tests.load.commands import FIGURES, judged, run, write
 from tests.load.figures import Answered
-from tests.load.machine import Spent, forget_peak, peak_mib, worker_of
+from tests.load.machine import Spent, forget_peak, peak_mib, worker_and_hasher
 from tests.load.openloop import OpenLoop
 from tests.load.storms import Outcome, Storm, draw
 from tests.load.target import log_ins, pages, port_of, serving
@@ -59,8 +59,8 @@ def storm(runs: int, seconds: float, figures: Path | None, chart: Path | None) -
 def _compare(stage: Stage, server: Server, asked: Requests, seconds: float) -> Storm:
     alone = argon2_alone()
     quiet = Answered.of(_read(server, asked, seconds).answers)
-    worker = worker_of(server.pid)
-    forget_peak(worker)
+    processes = worker_and_hasher(server.pid)
+    forget_peak(processes)
     rate = _TIMES_CAPACITY * alone.hashes_per_second
     until_over = seconds + 2 * _WARM_UP_SECONDS
     arriving = OpenLoop(port_of(server), asked.log_ins, rate, until_over, connections=_CONNECTIONS)
@@ -70,7 +70,8 @@ def _compare(stage: Stage, server: Server, asked: Requests, seconds: float) -> S
     spent, ended = Spent.until_now(server.pid, stage.postgres_pid).since(before), time.monotonic()
     arrived = arriving.finished()
     during = [one for one in arrived.answers if began <= arrived.begun + one.due + one.latency < ended]
-    return Storm(alone, ended - began, quiet, stormy, Answered.of(during), arrived.starved, spent, peak_mib(worker))
+    took = ended - began
+    return Storm(alone, took, quiet, stormy, Answered.of(during), arrived.starved, spent, peak_mib(processes))
 
 
 def _read(server: Server, asked: Requests, seconds: float) -> OpenLoop:

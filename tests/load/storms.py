@@ -32,7 +32,8 @@ _MIB_OF_A_HASH: Final = 19
 
 
 class Storm(Struct, frozen=True):
-    """One run. `starved` log-ins left late, because the load had no connection free; `peak_mib` is the worker's."""
+    """One run. `starved` log-ins left late, because the load had no connection free; `peak_mib` is of
+    the worker and its hasher."""
 
     alone: Alone
     seconds: float
@@ -95,7 +96,7 @@ class Outcome(Struct, frozen=True):
         return (
             Limit("p99 of items, stormy / quiet", self.times_slower, _TIMES_SLOWER),
             Limit("log-ins, completed / possible", self.completed, _LEAST_COMPLETED, at_least=True),
-            Limit("most MiB of the worker", max(one.peak_mib for one in self.storms), most_mib),
+            Limit("most MiB of the worker and its hasher", max(one.peak_mib for one in self.storms), most_mib),
             Limit("answers that are neither a success nor a 503 with Retry-After", failed, 0),
             Limit("items that were refused", unhurt, 0),
         )

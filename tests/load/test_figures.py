@@ -76,7 +76,7 @@ def test_idle_cores_that_no_hash_thread_could_take_make_nothing_possible() -> No
     [
         ({"stormy": replace(FINE, p99_ms=10.1)}, "p99 of items, stormy / quiet"),
         ({"spent": Spent(10, 3, 1, 0.5, idle=1.2)}, "log-ins, completed / possible"),
-        ({"peak_mib": 159.0}, "most MiB of the worker"),
+        ({"peak_mib": 159.0}, "most MiB of the worker and its hasher"),
         ({"stormy": replace(FINE, refused=1)}, "items that were refused"),
         ({"quiet": replace(FINE, failed=1)}, "answers that are neither a success nor a 503 with Retry-After"),
     ],

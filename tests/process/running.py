@@ -39,6 +39,11 @@ def parent(pid: int) -> int:
     return int((of_process(pid, "stat").rpartition(b")")[2].split() or [b"0", b"0"])[1])
 
 
+def processes() -> list[int]:
+    """All there are."""
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
 def environment(data_dir: Path, **values: str) -> dict[str, str]:
     """A process's environment with nothing of the caller's configuration in it."""
     configured = re.compile(r"DATABASE_|SECRET_KEY|JWT_|POOL_|ENVIRONMENT$|HOST$|PORT$|LOG_|PYTHONDONTWRITE")
@@ -133,11 +138,11 @@ class Running:
     def members(self) -> list[int]:
         """The processes of its session that live: itself, its workers, Python's resource tracker."""
         found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and (stat := of_process(int(entry.name), "stat")):
+        for pid in processes():
+            if stat := of_process(pid, "stat"):
                 state, _, _, session = stat.rpartition(b")")[2].decode().split()[:4]
                 if int(session) == self.process.pid and state not in "ZX":
-                    found.append(int(entry.name))
+                    found.append(pid)
         return found
 
     def workers(self) -> list[int]:

@@ -6,10 +6,12 @@ import signal
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from backend.database.embedded import Embedded
-from tests.process.running import SERVE, Running, listens, postgres_port, python, until
+from tests.people import PASSWORD, new_email
+from tests.process.running import SERVE, Running, listens, of_process, parent, postgres_port, processes, python, until
 
 pytestmark = pytest.mark.xdist_group("process")
 
@@ -70,6 +72,22 @@ def test_sigterm_between_two_steps_undoes_those_that_were_taken(data_dir: Path, 
         running.told(step)
         assert running.end() == 0
     assert not listens(postgres_port(data_dir))
+
+
+@pytest.mark.parametrize("end", ["the server is stopped", "its worker is killed"])
+def test_no_process_that_hashes_is_left(data_dir: Path, end: str) -> None:
+    with Running(data_dir, env={"RATE_LIMITS": "off"}) as running:
+        running.up()
+        body = {"email": new_email(), "password": PASSWORD}
+        httpx.post(f"http://127.0.0.1:{running.port}/v1/users", json=body).raise_for_status()
+        (worker,) = running.workers()
+        (hasher,) = [pid for pid in processes() if parent(pid) == worker]
+        assert b"backend.security.hasher" in of_process(hasher, "cmdline")
+        if end == "its worker is killed":
+            os.kill(worker, signal.SIGKILL)
+            until(lambda: not of_process(hasher, "cmdline"))
+        assert running.end() == 0
+        until(lambda: not of_process(hasher, "cmdline"))
 
 
 def test_a_request_is_answered_and_a_body_that_never_ends_is_not_waited_for(data_dir: Path) -> None:

@@ -122,7 +122,7 @@ async def client(other: Litestar, settings: Settings) -> AsyncIterator[httpx.Asy
     other.state.passwords, other.state.access = Passwords(settings), AccessTokens(settings)
     async with client_of(other, settings) as client:
         yield client
-    other.state.passwords.close()
+    await other.state.passwords.close()
 
 
 async def seen(client: httpx.AsyncClient, path: str) -> list[str]:

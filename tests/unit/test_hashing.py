@@ -1,219 +1,273 @@
-"""The hash threads: what does not fit is refused, and cancelled callers leave nothing behind."""
+"""The process that hashes: what does not fit is refused, cancelled callers leave nothing behind, nor does its end."""
 
 import asyncio
+import os
 import random
+import signal
 import subprocess
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextvars import ContextVar
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from backend.security.hashing import HashPool, HashPoolFull
+from backend.security.jobs import Costs, Done
 
-WORKERS, QUEUE = 2, 3
-PLACES = WORKERS + QUEUE
+THREADS, QUEUE = 2, 3
+PLACES = THREADS + QUEUE
+CHEAP = Costs(time=1, memory_kib=8, parallelism=1, threads=THREADS)
+SECRET = b"correct horse battery staple"
 DEADLINE = 30.0
 
-caller: ContextVar[str] = ContextVar("caller")
+type Held = list[asyncio.Task[Done]]
 
 
 @pytest.fixture
 async def pool() -> AsyncIterator[HashPool]:
-    pool = HashPool(WORKERS, QUEUE)
+    """Its process has started."""
+    pool = HashPool(CHEAP, QUEUE)
+    await pool.run(SECRET)
     yield pool
-    pool.close()
+    await pool.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not condition():  # noqa: ASYNC110  # What it waits for happens in threads.
-            await asyncio.sleep(0.001)
+def process_of(pool: HashPool) -> int:
+    assert pool._process
+    return pool._process.pid
 
 
-class Gate:
-    """A job that stays in its thread until the gate is opened, and counts who came in."""
-
-    def __init__(self) -> None:
-        self._open = threading.Event()
-        self._counting = threading.Lock()
-        self.entered = 0
-
-    def job(self) -> None:
-        with self._counting:
-            self.entered += 1
-        assert self._open.wait(DEADLINE)
-
-    def open(self) -> None:
-        self._open.set()
-
-    @property
-    def is_open(self) -> bool:
-        return self._open.is_set()
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
-async def fill(pool: HashPool, gate: Gate) -> list[asyncio.Task[None]]:
+@contextmanager
+def held(pool: HashPool) -> Iterator[None]:
+    """Nothing is hashed meanwhile."""
+    pid = process_of(pool)
+    os.kill(pid, signal.SIGSTOP)
+    yield
+    os.kill(pid, signal.SIGCONT)
+
+
+async def fill(pool: HashPool) -> Held:
     """Occupies every free place and returns who holds one."""
-    held: list[asyncio.Task[None]] = []
+    tasks: Held = []
     while True:
-        task = asyncio.create_task(pool.run(gate.job))
+        task = asyncio.create_task(pool.run(SECRET))
         await asyncio.sleep(0)
         if task.done():
             assert isinstance(task.exception(), HashPoolFull)
-            return held
-        held.append(task)
+            return tasks
+        tasks.append(task)
 
 
 async def free_places(pool: HashPool) -> int:
-    gate = Gate()
-    held = await fill(pool, gate)
-    gate.open()
-    await asyncio.gather(*held)
-    return len(held)
+    with held(pool):
+        tasks = await fill(pool)
+    await asyncio.wait(tasks)
+    return len(tasks)
 
 
-async def fully_free(pool: HashPool) -> None:
-    """Waits until every place is free: a cancelled job ends when its thread does."""
-    async with asyncio.timeout(DEADLINE):
-        while (places := await free_places(pool)) != PLACES:
-            assert places < PLACES
-            await asyncio.sleep(0.001)
+@pytest.fixture
+def taken(pool: HashPool, monkeypatch: pytest.MonkeyPatch) -> list[Done]:
+    """What came of jobs, whoever waited for it."""
+    seen: list[Done] = []
+    take = pool._take
+
+    def watched(done: Done) -> None:
+        seen.append(done)
+        take(done)
+
+    monkeypatch.setattr(pool, "_take", watched)
+    return seen
 
 
 @pytest.mark.checklist(20)
-async def test_what_exceeds_threads_and_queue_is_refused_and_never_runs(pool: HashPool) -> None:
-    gate = Gate()
-    held = await fill(pool, gate)
-    assert len(held) == PLACES
-    gate.open()
-    await asyncio.gather(*held)
-    assert gate.entered == PLACES
+async def test_what_exceeds_threads_and_queue_is_refused_and_never_runs(pool: HashPool, taken: list[Done]) -> None:
+    with held(pool):
+        tasks = await fill(pool)
+        assert pool.is_full()
+        assert len(tasks) == PLACES
+    await asyncio.gather(*tasks)
+    assert len(taken) == PLACES
+    assert not pool.is_full()
     assert await free_places(pool) == PLACES
 
 
-async def test_a_job_runs_beside_the_event_loop_with_the_callers_context(pool: HashPool) -> None:
-    caller.set("ada")
-    assert await pool.run(threading.get_ident) != threading.get_ident()
-    assert await pool.run(caller.get) == "ada"
+async def test_no_more_jobs_are_under_way_than_there_are_threads(pool: HashPool) -> None:
+    with held(pool):
+        tasks = await fill(pool)
+        assert (len(pool._under_way), len(pool._waiting)) == (THREADS, QUEUE)
+    await asyncio.gather(*tasks)
 
 
-async def test_the_event_loop_goes_on_while_every_thread_is_busy(pool: HashPool) -> None:
-    gate = Gate()
-    held = await fill(pool, gate)
-    await until(lambda: gate.entered == WORKERS)
-    assert not any(task.done() for task in held)
-    gate.open()
-    await asyncio.gather(*held)
+async def test_each_caller_gets_what_became_of_its_own_job(pool: HashPool) -> None:
+    one, other = await asyncio.gather(pool.run(b"one"), pool.run(b"other"))
+    right, wrong = await asyncio.gather(
+        pool.run(b"one", compare=True, stored=one.encoded), pool.run(b"one", compare=True, stored=other.encoded)
+    )
+    assert (right.ok, wrong.ok) == (True, False)
 
 
-async def test_a_job_that_fails_tells_its_caller_and_gives_its_place_back(pool: HashPool) -> None:
+async def test_a_hash_that_fails_tells_its_caller_and_gives_its_place_back() -> None:
+    pool = HashPool(Costs(time=0, memory_kib=8, parallelism=1, threads=THREADS), QUEUE)
     for _ in range(PLACES + 1):
-        with pytest.raises(ZeroDivisionError):
-            await pool.run(divmod, 1, 0)
+        with pytest.raises(RuntimeError, match="Time cost is too small"):
+            await pool.run(SECRET)
     assert await free_places(pool) == PLACES
+    await pool.close()
 
 
 @pytest.mark.checklist(20)
 async def test_a_caller_cancelled_while_waiting_frees_its_place_at_once_and_never_runs(
-    pool: HashPool,
+    pool: HashPool, taken: list[Done]
 ) -> None:
-    gate = Gate()
-    held = await fill(pool, gate)
-    await until(lambda: gate.entered == WORKERS)
-    for waiting in held[WORKERS:]:
-        waiting.cancel()
-    await asyncio.wait(held[WORKERS:])
-    again = await fill(pool, gate)
-    assert len(again) == QUEUE
-    gate.open()
-    await asyncio.gather(*held[:WORKERS], *again)
-    assert gate.entered == PLACES
+    with held(pool):
+        tasks = await fill(pool)
+        for waiting in tasks[THREADS:]:
+            waiting.cancel()
+        await asyncio.wait(tasks[THREADS:])
+        again = await fill(pool)
+        assert len(again) == QUEUE
+    await asyncio.gather(*tasks[:THREADS], *again)
+    assert len(taken) == PLACES
 
 
 @pytest.mark.checklist(20)
-async def test_a_caller_cancelled_while_its_job_runs_keeps_the_place_until_it_ends(pool: HashPool) -> None:
-    gate = Gate()
-    held = await fill(pool, gate)
-    await until(lambda: gate.entered == WORKERS)
-    for running in held[:WORKERS]:
-        running.cancel()
-    await asyncio.wait(held[:WORKERS])
-    assert await fill(pool, gate) == []
-    gate.open()
-    await asyncio.gather(*held[WORKERS:])
-    await fully_free(pool)
+async def test_a_caller_cancelled_while_its_job_runs_keeps_the_place_until_it_ends(
+    pool: HashPool, taken: list[Done]
+) -> None:
+    with held(pool):
+        tasks = await fill(pool)
+        for running in tasks[:THREADS]:
+            running.cancel()
+        await asyncio.wait(tasks[:THREADS])
+        assert await fill(pool) == []
+    await asyncio.gather(*tasks[THREADS:])
+    assert len(taken) == PLACES
+    assert await free_places(pool) == PLACES
 
 
 @pytest.mark.checklist(20)
 @pytest.mark.parametrize("seed", range(20))
 async def test_no_place_is_lost_when_callers_are_cancelled_at_random_points(pool: HashPool, seed: int) -> None:
     chance = random.Random(seed)
-    ended = 0
-
-    def job(steps: int) -> None:
-        nonlocal ended
-        sum(range(steps))
-        ended += 1
-
-    tasks = []
+    tasks: Held = []
     for _ in range(100):
-        tasks.append(asyncio.create_task(pool.run(job, chance.randrange(20_000))))
+        tasks.append(asyncio.create_task(pool.run(SECRET)))
         for _ in range(chance.randrange(4)):
-            await asyncio.sleep(0)
+            await asyncio.sleep(chance.choice((0, 0, 0.001)))
         chance.choice(tasks).cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert {type(result) for result in results} <= {type(None), HashPoolFull, asyncio.CancelledError}
-    assert ended >= results.count(None)
-    await fully_free(pool)
-
-
-async def test_each_thread_is_prepared_once() -> None:
-    prepared: list[int] = []
-    pool = HashPool(WORKERS, QUEUE, lambda: prepared.append(threading.get_ident()))
+    assert {type(result) for result in results} <= {Done, HashPoolFull, asyncio.CancelledError}
+    async with asyncio.timeout(DEADLINE):
+        while pool._under_way:  # What was cancelled while it ran.  # noqa: ASYNC110  # The process ends it.
+            await asyncio.sleep(0.001)
     assert await free_places(pool) == PLACES
+
+
+async def test_when_the_process_dies_all_are_refused_and_the_next_job_starts_another(pool: HashPool) -> None:
+    first = process_of(pool)
+    os.kill(first, signal.SIGSTOP)
+    tasks = await fill(pool)
+    with capture_logs() as logs:
+        os.kill(first, signal.SIGKILL)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [HashPoolFull] * PLACES
+    assert logs == [{"event": "password_hasher_ended", "log_level": "error", "status": -signal.SIGKILL}]
+    assert (await pool.run(SECRET)).encoded.startswith("$argon2id$")
+    assert process_of(pool) != first
     assert await free_places(pool) == PLACES
-    pool.close()
-    assert len(prepared) == len(set(prepared)) == WORKERS
 
 
-async def test_closing_ends_the_threads_and_who_still_waits() -> None:
-    before = set(threading.enumerate())  # Applications of other tests have such threads too.
-    pool, gate = HashPool(1, 1), Gate()
-    held = await fill(pool, gate)
-    await until(lambda: gate.entered == 1)
-    threads = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("password-hash")]
-    assert len(threads) == 1
-    opener = threading.Timer(0.01, gate.open)
-    opener.start()
-    pool.close()
-    assert gate.is_open
-    assert not any(thread.is_alive() for thread in threads)
-    results = await asyncio.gather(*held, return_exceptions=True)
-    assert [type(result) for result in results] == [type(None), asyncio.CancelledError]
+async def test_where_no_process_can_start_all_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = HashPool(CHEAP, QUEUE)
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
+    with capture_logs() as logs, pytest.raises(HashPoolFull):
+        await pool.run(SECRET)
+    assert logs == [
+        {"event": "password_hasher_cannot_start", "log_level": "error", "reason": "No such file or directory"}
+    ]
+    monkeypatch.undo()
+    assert (await pool.run(SECRET)).runs == 1
+    await pool.close()
 
 
-async def test_a_closed_pool_takes_nothing_more(pool: HashPool) -> None:
-    pool.close()
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_signals_for_the_server_leave_its_hashes_alone(pool: HashPool, number: signal.Signals) -> None:
+    first = process_of(pool)
+    with held(pool):
+        tasks = await fill(pool)
+        os.kill(first, number)
+    assert all(done.encoded for done in await asyncio.gather(*tasks))
+    assert process_of(pool) == first
+
+
+async def test_closing_ends_the_process_and_who_still_waits(pool: HashPool) -> None:
+    pid = process_of(pool)
+    os.kill(pid, signal.SIGSTOP)
+    tasks = await fill(pool)
+    with capture_logs() as logs:
+        await pool.close()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [asyncio.CancelledError] * PLACES
+    assert not lives(pid)
+    assert logs == []
+
+
+@pytest.mark.parametrize("used", [True, False])
+async def test_a_closed_pool_takes_nothing_more(used: bool) -> None:
+    pool = HashPool(CHEAP, QUEUE)
+    if used:
+        await pool.run(SECRET)
+    await pool.close()
     for _ in range(PLACES + 1):
-        with pytest.raises(RuntimeError):
-            await pool.run(sum, ())
+        with pytest.raises(RuntimeError, match="closed"):
+            await pool.run(SECRET)
 
 
-FORGETFUL = """
-import asyncio
+async def test_a_pool_closed_while_its_process_starts_leaves_none() -> None:
+    pool = HashPool(CHEAP, QUEUE)
+    tasks = await fill(pool)
+    await pool.close()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [asyncio.CancelledError] * PLACES
+    assert pool._process is None
+
+
+FORGETFUL = f"""
+import asyncio, os, signal, sys
 from backend.security.hashing import HashPool
+from backend.security.jobs import Costs
 
 async def main():
-    pool = HashPool(1, 8)
+    pool = HashPool(Costs(1, 8, 1, 1), 8)
+    await pool.run({SECRET!r})
+    print(pool._process.pid, flush=True)
     for _ in range(8):
-        asyncio.ensure_future(pool.run(sum, range(100_000)))
+        asyncio.ensure_future(pool.run({SECRET!r}))
     await asyncio.sleep(0)
+    if sys.argv[1:]:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
 """
 
 
-def test_an_interpreter_that_forgot_to_close_the_pool_still_ends() -> None:
-    ended = subprocess.run([sys.executable, "-c", FORGETFUL], capture_output=True, timeout=DEADLINE, check=False)
-    assert (ended.returncode, ended.stderr) == (0, b"")
+@pytest.mark.parametrize("killed", [(), ("killed",)])
+def test_the_process_ends_with_an_interpreter_that_did_not_close_the_pool(killed: tuple[str, ...]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FORGETFUL, *killed], capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (-signal.SIGKILL if killed else 0, "")
+    deadline = time.monotonic() + DEADLINE
+    while lives(int(ended.stdout)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

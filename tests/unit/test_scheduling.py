@@ -1,67 +1,126 @@
-"""Hashing takes what CPU is left: its threads, and no others, are idle in the eyes of the operating system."""
+"""Hashing takes what CPU is left: its process, and no other, yields to everybody."""
 
+import errno
 import os
+import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
 
 import pytest
 
-from backend.security.passwords import Passwords
-from backend.security.scheduling import yield_to_everybody
-from backend.settings import Settings
+from backend.security import scheduling
+from backend.security.hashing import HashPool
+from backend.security.jobs import Costs
 
 if sys.platform != "linux":
     pytest.skip("SCHED_IDLE is a policy of Linux", allow_module_level=True)
 
+# Asks for it by itself, and prints what it has then.
+ASK = """
+import os
+from contextlib import suppress
+with suppress(OSError):
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+print(os.sched_getscheduler(0))
+"""
+
 
 @pytest.fixture
-async def passwords(tmp_path: Path) -> AsyncIterator[Passwords]:
-    passwords = Passwords(Settings.read({"DATA_DIR": str(tmp_path), "HASH_WORKERS": "2"}))
-    yield passwords
-    passwords.close()
-
-
-def policy_after(job: Any) -> int:
-    """The policy of a thread of its own in which `job` has run: there may be no way back."""
-    policies: list[int] = []
-
-    def run() -> None:
-        job()
-        policies.append(os.sched_getscheduler(0))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    (policy,) = policies
-    return policy
-
-
-def ask_for_it() -> None:
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-
-
-async def test_a_password_is_hashed_with_the_cpu_that_others_leave(passwords: Passwords) -> None:
-    if policy_after(ask_for_it) != os.SCHED_IDLE:
+def _allowed() -> None:
+    asked = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
+    if int(asked.stdout) != os.SCHED_IDLE:
         pytest.skip("the sandbox that the tests run in refuses SCHED_IDLE")
-    assert await passwords._pool.run(os.sched_getscheduler, 0) == os.SCHED_IDLE
-    assert os.sched_getscheduler(0) != os.SCHED_IDLE
 
 
-def refused(*_: object) -> NoReturn:
-    raise PermissionError
+def policies_of(pid: int) -> list[int]:
+    """Of each thread."""
+    return [os.sched_getscheduler(int(thread.name)) for thread in Path(f"/proc/{pid}/task").iterdir()]
+
+
+@pytest.fixture
+async def process() -> AsyncIterator[int]:
+    pool = HashPool(Costs(1, 8, 1, 2), 2)
+    await pool.run(b"a password")
+    assert pool._process
+    yield pool._process.pid
+    await pool.close()
+
+
+def group_of(pid: int | str) -> str:
+    """Such as "/autogroup-42 nice 19"."""
+    path = Path(f"/proc/{pid}/autogroup")
+    if not path.exists():
+        pytest.skip("this kernel groups no processes by sessions")
+    return path.read_text().strip()
+
+
+@pytest.mark.usefixtures("_allowed")
+async def test_a_password_is_hashed_with_the_cpu_that_others_leave(process: int) -> None:
+    policies = policies_of(process)
+    assert len(policies) > 1
+    assert set(policies) == {os.SCHED_IDLE}
+    assert os.SCHED_IDLE not in policies_of(os.getpid())
+
+
+async def test_its_session_is_its_own_and_weighs_least(process: int) -> None:
+    assert os.getsid(process) == process
+    assert group_of(process).endswith(" nice 19")
+    assert not group_of("self").endswith(" nice 19")
+
+
+class Reluctant:
+    """Stands for the file; refuses some times."""
+
+    def __init__(self, *errors: int) -> None:
+        self._errors = list(errors)
+        self.written: list[str] = []
+
+    def write_text(self, text: str) -> None:
+        if self._errors:
+            raise OSError(self._errors.pop(0), "refused")
+        self.written.append(text)
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, group: Reluctant) -> list[float]:
+    pauses: list[float] = []
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *_: None)
+    monkeypatch.setattr(scheduling, "_GROUP", group)
+    monkeypatch.setattr("time.sleep", pauses.append)
+    scheduling.yield_to_everybody()
+    return pauses
+
+
+def test_who_asks_at_the_same_time_as_another_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = Reluctant(errno.EAGAIN, errno.EAGAIN)
+    assert len(ask(monkeypatch, group)) == 2
+    assert group.written == ["19"]
+
+
+def test_asking_again_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 0 < sum(ask(monkeypatch, Reluctant(*[errno.EAGAIN] * 1000))) < 10
+
+
+@pytest.mark.parametrize("error", [errno.ENOENT, errno.EPERM, errno.EROFS])
+def test_where_the_system_does_not_allow_it_nothing_happens(monkeypatch: pytest.MonkeyPatch, error: int) -> None:
+    group = Reluctant(error)
+    assert ask(monkeypatch, group) == []
+    assert group.written == []
 
 
 @pytest.mark.parametrize("system", ["refuses", "does not know it"])
-def test_where_the_system_does_not_allow_it_nothing_happens(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
-    before = policy_after(lambda: None)
+def test_where_there_is_no_such_policy_nothing_happens(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    before, group = os.sched_getscheduler(0), Reluctant()
+
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    ask(monkeypatch, group)
     if system == "refuses":
         monkeypatch.setattr(os, "sched_setscheduler", refused)
     else:
         monkeypatch.delattr(os, "SCHED_IDLE")
         monkeypatch.delattr(os, "sched_setscheduler")
-    assert policy_after(yield_to_everybody) == before
+    scheduling.yield_to_everybody()
+    assert os.sched_getscheduler(0) == before
+    assert group.written == ["19", "19"]
