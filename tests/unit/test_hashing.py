@@ -141,6 +141,24 @@ async def test_a_caller_cancelled_while_waiting_frees_its_place_at_once_and_neve
 
 
 @pytest.mark.checklist(20)
+async def test_a_caller_cancelled_in_the_moment_in_which_a_thread_gets_free_never_runs(
+    pool: HashPool, taken: list[Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = pool._take
+
+    def cancelling(done: Done) -> None:
+        tasks[THREADS].cancel()
+        take(done)
+
+    monkeypatch.setattr(pool, "_take", cancelling)
+    with held(pool):
+        tasks = await fill(pool)
+    await asyncio.wait(tasks)
+    assert tasks[THREADS].cancelled()
+    assert len(taken) == PLACES - 1
+
+
+@pytest.mark.checklist(20)
 async def test_a_caller_cancelled_while_its_job_runs_keeps_the_place_until_it_ends(
     pool: HashPool, taken: list[Done]
 ) -> None:
