@@ -15,14 +15,20 @@ _PAUSE_SECONDS: Final = 0.05
 
 
 def yield_to_everybody() -> None:
-    """Gives this process, which leads a session of its own, the CPU that everybody else on the machine leaves.
+    """Gives this process the CPU that everybody else on the machine leaves.
 
     Its policy becomes SCHED_IDLE (sched(7)), also that of threads that begin later. That counts only within a group
-    of processes, and where a kernel groups them by sessions ("autogroup") the session gets the least weight, too.
+    of processes, and where a kernel groups them by sessions ("autogroup") the session gets the least weight, too, if
+    this process leads it: others would have no way back.
     What the system does not have, or does not allow, is left as it is.
     """
     with suppress(AttributeError, OSError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if os.getsid(0) == os.getpid():
+        _weigh_least()
+
+
+def _weigh_least() -> None:
     for _ in range(_TRIES):
         try:
             _GROUP.write_text(_NICEST)
