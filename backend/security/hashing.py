@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
 from contextlib import suppress
+from contextvars import Context
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +67,8 @@ class HashPool:
         waits = future, Job(self._number, secret, compare, stored)
         self._waiting.append(waits)
         if not self._attending or self._attending.done():
-            self._attending = asyncio.create_task(self._attend())
+            # In a context of its own: what is logged of the process belongs to no request.
+            self._attending = asyncio.create_task(self._attend(), context=Context())
         self._hand_on()
         try:
             done = await future

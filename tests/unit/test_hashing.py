@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -203,6 +204,16 @@ async def test_when_the_process_dies_all_are_refused_and_the_next_job_starts_ano
     assert (await pool.run(SECRET)).encoded.startswith("$argon2id$")
     assert process_of(pool) != first
     assert await free_places(pool) == PLACES
+
+
+async def test_what_is_logged_of_the_process_belongs_to_no_request() -> None:
+    whose: ContextVar[str] = ContextVar("whose", default="nobody's")
+    whose.set("the first caller's")
+    pool = HashPool(CHEAP, QUEUE)
+    await pool.run(SECRET)
+    assert pool._attending
+    assert pool._attending.get_context().get(whose, "nobody's") == "nobody's"
+    await pool.close()
 
 
 async def test_where_no_process_can_start_all_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
