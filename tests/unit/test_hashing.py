@@ -69,6 +69,13 @@ async def fill(pool: HashPool) -> Held:
         tasks.append(task)
 
 
+async def at_rest(pool: HashPool) -> None:
+    """Waits for what was cancelled while it ran, too."""
+    async with asyncio.timeout(DEADLINE):
+        while pool._under_way:  # noqa: ASYNC110  # The process ends it.
+            await asyncio.sleep(0.001)
+
+
 async def free_places(pool: HashPool) -> int:
     with held(pool):
         tasks = await fill(pool)
@@ -170,6 +177,7 @@ async def test_a_caller_cancelled_while_its_job_runs_keeps_the_place_until_it_en
         await asyncio.wait(tasks[:THREADS])
         assert await fill(pool) == []
     await asyncio.gather(*tasks[THREADS:])
+    await at_rest(pool)
     assert len(taken) == PLACES
     assert await free_places(pool) == PLACES
 
@@ -186,9 +194,7 @@ async def test_no_place_is_lost_when_callers_are_cancelled_at_random_points(pool
         chance.choice(tasks).cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert {type(result) for result in results} <= {Done, HashPoolFull, asyncio.CancelledError}
-    async with asyncio.timeout(DEADLINE):
-        while pool._under_way:  # What was cancelled while it ran.  # noqa: ASYNC110  # The process ends it.
-            await asyncio.sleep(0.001)
+    await at_rest(pool)
     assert await free_places(pool) == PLACES
 
 
