@@ -10,6 +10,9 @@ callers who connect within three of them are not. Until it has ebbed, who finds 
 who wait are refused little by little; then the room is tried again. While it grows the newest is served first, so that
 the time it takes to notice is the latency only of those who will be refused anyway (adaptive LIFO: Maurer, "Fail at
 Scale", ACM Queue 13(8), 2015).
+
+In a surge half of the slots stay empty. To refuse takes CPU from those who are served, so fewer are done in a second;
+with as many at once as ever each would take longer (Little's law), and no more would be done.
 """
 
 import asyncio
@@ -57,11 +60,11 @@ class Admission:
     @property
     def full(self) -> bool:
         """Whether `enter` would refuse at once."""
-        return self._free <= 0 and (len(self._room) >= self._places or self._surges())
+        return not self._has_slot() and (self._surges() or len(self._room) >= self._places)
 
     def enters(self) -> bool:
-        """Takes a slot if there is a free one."""
-        if self._free > 0:
+        """Takes a slot if there is one to be had."""
+        if self._has_slot():
             self._free -= 1
             return True
         return False
@@ -96,6 +99,9 @@ class Admission:
     def come_back(self) -> None:
         """Takes a slot again at once, after `leave`: for a request that is under way and had to wait for its client."""
         self._free -= 1
+
+    def _has_slot(self) -> bool:
+        return self._free > (self._slots // 2 if self._surges() else 0)
 
     def _surges(self) -> bool:
         return self._surge_until > 0 and asyncio.get_running_loop().time() < self._surge_until

@@ -147,11 +147,23 @@ async def test_those_who_wait_in_a_surge_are_refused_little_by_little() -> None:
     assert answers(tasks).count(True) == 4
 
 
-async def test_in_a_surge_a_slot_that_is_free_is_still_given() -> None:
+async def test_in_a_surge_half_of_the_slots_are_still_given(monkeypatch: pytest.MonkeyPatch) -> None:
     admission = Admission(4, 100_000, PATIENCE)
     tasks = await flood(admission, 1)
     for _ in range(4):
         admission.leave()
+    assert [admission.full, admission.enters(), await admission.enter()] == [False, True, True]
+    assert [admission.full, admission.enters(), await admission.enter()] == [True, False, False]
+    monkeypatch.setattr(admission, "_surges", lambda: False)
+    assert [admission.full, admission.enters(), await admission.enter()] == [False, True, True]
+    for task in tasks:
+        task.cancel()
+
+
+async def test_the_only_slot_is_given_in_a_surge_too() -> None:
+    admission = Admission(1, 100_000, PATIENCE)
+    tasks = await flood(admission, 1)
+    admission.leave()
     assert await admission.enter()
     for task in tasks:
         task.cancel()
