@@ -6,10 +6,11 @@ served, at the speed of the server.
 
 Callers who do not wait for their answers are another matter: what waits grows for as long as they come, and at last
 nobody is answered in time. A room that grows by more than all slots in each of four windows is such a surge; a thousand
-callers who connect within three of them are not. Until it has ebbed, who finds no slot is refused at once, and those
-who wait are refused little by little; then the room is tried again. While it grows the newest is served first, so that
-the time it takes to notice is the latency only of those who will be refused anyway (adaptive LIFO: Maurer, "Fail at
-Scale", ACM Queue 13(8), 2015).
+callers who connect within three of them are not. Short windows show a flood, longer ones that a little more is asked
+than can be served. Until the surge has ebbed, who finds no slot is refused at once, and those who wait are refused
+little by little; then the room is tried again. While it grows the newest is served first, so that the time it takes to
+notice is the latency only of those who will be refused anyway (adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13(8),
+2015).
 
 In a surge half of the slots stay empty. To refuse takes CPU from those who are served, so fewer are done in a second;
 with as many at once as ever each would take longer (Little's law), and no more would be done.
@@ -20,7 +21,9 @@ from collections import deque
 from contextvars import ContextVar
 from typing import Final
 
-_WINDOW_SECONDS: Final = 0.05
+_LOOK_SECONDS: Final = 0.05
+# After how many looks a window ends, the short ones and the longer ones.
+_LOOKS: Final = (1, 5)
 _WINDOWS: Final = 4
 _SURGE_SECONDS: Final = 3.0
 
@@ -44,6 +47,44 @@ class SteppingOut:
             self._admission.come_back()
 
 
+class _Trend:
+    """In how many windows in a row a room has grown, each time by more than `least`."""
+
+    __slots__ = ("_before", "_least", "_looked", "_looks", "_windows")
+
+    def __init__(self, looks: int, least: int) -> None:
+        self._looks = looks
+        self._least = least
+        self.forget()
+
+    def forget(self) -> None:
+        self._windows = 0
+        self.begin_window(0)
+
+    def begin_window(self, waiting: int) -> None:
+        self._before = waiting
+        self._looked = 0
+
+    def rises(self, waiting: int) -> bool:
+        """Whether it has grown lately, or does now."""
+        return self._windows > 0 or self._has_grown(waiting)
+
+    def surges(self, waiting: int) -> bool:
+        """Asked at each look. After four such windows each further one says so again."""
+        self._looked += 1
+        if self._looked < self._looks:
+            return False
+        has_grown = self._has_grown(waiting)
+        is_fourth = has_grown and self._windows == _WINDOWS - 1
+        if not is_fourth:
+            self._windows = self._windows + 1 if has_grown else 0
+        self.begin_window(waiting)
+        return is_fourth
+
+    def _has_grown(self, waiting: int) -> bool:
+        return waiting > self._before + self._least
+
+
 class Admission:
     """`slots` requests at once, `places` to wait, each for `patience` seconds at the most."""
 
@@ -52,8 +93,7 @@ class Admission:
         self._places = places
         self._patience = patience
         self._room: deque[tuple[float, asyncio.Future[bool]]] = deque()
-        self._before = 0  # How many waited when the last window ended.
-        self._grown = 0  # In how many windows in a row the room has grown.
+        self._trends = [_Trend(looks, slots) for looks in _LOOKS]
         self._surge_until = 0.0
         self._watch: asyncio.TimerHandle | None = None
 
@@ -79,7 +119,7 @@ class Admission:
         turn: asyncio.Future[bool] = loop.create_future()
         self._room.append((loop.time(), turn))
         if self._watch is None:
-            self._watch = loop.call_later(_WINDOW_SECONDS, self._look)
+            self._watch = loop.call_later(_LOOK_SECONDS, self._look)
         try:
             return await turn
         except asyncio.CancelledError:
@@ -91,7 +131,7 @@ class Admission:
         """Hands the slot on."""
         self._free += 1
         while self._free > 0 and self._room and not self._surges():
-            _, turn = self._room.pop() if self._grows() else self._room.popleft()
+            _, turn = self._room.pop() if self._rises() else self._room.popleft()
             if not turn.done():
                 self._free -= 1
                 turn.set_result(True)
@@ -106,28 +146,30 @@ class Admission:
     def _surges(self) -> bool:
         return self._surge_until > 0 and asyncio.get_running_loop().time() < self._surge_until
 
-    def _grows(self) -> bool:
-        return self._grown > 0 or len(self._room) > self._before + self._slots
+    def _rises(self) -> bool:
+        waiting = len(self._room)
+        return any(trend.rises(waiting) for trend in self._trends)
 
     def _look(self) -> None:
-        """At the end of each window, for as long as somebody waits or a surge lasts."""
+        """Now and then, for as long as somebody waits or a surge lasts."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if now < self._surge_until:
-            self._refuse_oldest(max(self._slots, len(self._room) // 8))
-        elif len(self._room) <= self._before + self._slots:
-            self._grown = 0
-        elif self._grown + 1 < _WINDOWS:
-            self._grown += 1
-        else:
-            self._surge_until = now + _SURGE_SECONDS
         while self._room and self._room[0][0] < now - self._patience:
             self._refuse_oldest(1)
-        self._before = len(self._room)
-        if self._room or now < self._surge_until:
-            self._watch = loop.call_later(_WINDOW_SECONDS, self._look)
+        if now < self._surge_until:
+            self._refuse_oldest(max(self._slots, len(self._room) // 8))
+            for trend in self._trends:
+                trend.begin_window(len(self._room))
         else:
-            self._watch, self._grown = None, 0
+            found = [trend.surges(len(self._room)) for trend in self._trends]
+            if any(found):
+                self._surge_until = now + _SURGE_SECONDS
+        if self._room or now < self._surge_until:
+            self._watch = loop.call_later(_LOOK_SECONDS, self._look)
+        else:
+            self._watch = None
+            for trend in self._trends:
+                trend.forget()
 
     def _refuse_oldest(self, number: int) -> None:
         for _ in range(min(number, len(self._room))):

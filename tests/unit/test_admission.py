@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from backend.admission import HELD, Admission, SteppingOut
+from backend.admission import HELD, Admission, SteppingOut, _Trend
 from tests.database import until
 
 PATIENCE: Final = 10.0
@@ -106,13 +106,22 @@ async def test_a_thousand_callers_who_wait_for_their_answers_are_all_served() ->
     assert served == 10_000
 
 
+def looks_at(admission: Admission, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Grows with each look that it takes at its room."""
+    looks, look = list[None](), admission._look
+
+    def counted() -> None:
+        look()
+        looks.append(None)
+
+    monkeypatch.setattr(admission, "_look", counted)
+    return looks
+
+
 async def test_a_crowd_that_comes_within_three_windows_is_no_surge(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections are not opened all at once: the room grows for a while, and then no more."""
-    looks: list[int] = []
-    look = Admission._look
-    monkeypatch.setattr(Admission, "_look", lambda admission: (look(admission), looks.append(1)))
-    admission = Admission(4, 2048, PATIENCE)
-    tasks: list[asyncio.Task[bool]] = []
+    admission, tasks = Admission(4, 2048, PATIENCE), list[asyncio.Task[bool]]()
+    looks = looks_at(admission, monkeypatch)
     while len(looks) < 3:
         tasks += await entering(admission, 8)
         await asyncio.sleep(0.001)
@@ -132,9 +141,11 @@ async def flood(admission: Admission, until_refused: int) -> list[asyncio.Task[b
     return tasks
 
 
-async def test_a_surge_is_noticed_and_then_refused_at_once() -> None:
+async def test_a_surge_is_noticed_after_four_windows_and_then_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     admission = Admission(4, 100_000, PATIENCE)
+    looks = looks_at(admission, monkeypatch)
     tasks = await flood(admission, 1)
+    assert len(looks) in (4, 5)
     assert not await admission.enter()
     for task in tasks:
         task.cancel()
@@ -175,6 +186,93 @@ async def test_while_the_room_grows_the_newest_is_served_first() -> None:
     admission.leave()
     assert await turned([first, *others]) == [True, None, None, None, None, True]
     for task in others:
+        task.cancel()
+
+
+@pytest.mark.parametrize(
+    ("looks", "waiting", "surges"),
+    [
+        (1, [5, 10, 15, 20, 25], "---ss"),
+        (1, [5, 10, 15, 19, 24, 29, 34, 39], "-------s"),
+        (2, [0, 5, 99, 10, 0, 15, 99, 20, 24, 25], "-------s-s"),
+    ],
+    ids=["four windows in a row, and each that follows", "one that does not grow", "windows of two looks"],
+)
+def test_a_surge_is_four_windows_in_a_row_each_of_which_grows_enough(
+    looks: int, waiting: list[int], surges: str
+) -> None:
+    trend = _Trend(looks, 4)
+    assert "".join("s" if trend.surges(number) else "-" for number in waiting) == surges
+
+
+def look(admission: Admission) -> None:
+    """Now, and not when the time has come."""
+    assert admission._watch
+    admission._watch.cancel()
+    admission._look()
+
+
+async def test_a_room_that_was_empty_meanwhile_begins_anew() -> None:
+    admission, tasks = Admission(4, 100_000, PATIENCE), list[asyncio.Task[bool]]()
+    tasks += await entering(admission, 4)
+    for grown in (15, 20):
+        for _ in range(grown):
+            tasks += await entering(admission, 1)
+            assert not admission._surges()
+            look(admission)
+        for _ in range(grown):
+            admission.leave()
+        look(admission)
+    assert admission._surges(), "that was four windows"
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_room_that_grows_again_after_a_surge_is_the_next_one_at_once() -> None:
+    admission = Admission(4, 100_000, PATIENCE)
+    tasks = await flood(admission, 1)
+    look(admission)
+    admission._surge_until = 0.0
+    tasks += await entering(admission, 8)
+    look(admission)
+    assert admission._surges()
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_little_more_than_can_be_served_is_a_surge_too() -> None:
+    admission, tasks = Admission(4, 100_000, PATIENCE), list[asyncio.Task[bool]]()
+    async with asyncio.timeout(20):
+        while False not in answers(tasks):
+            tasks += await entering(admission, 1)
+            await asyncio.sleep(0.02)
+    assert not await admission.enter()
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_crowd_that_comes_little_by_little_within_three_longer_windows_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    admission, tasks = Admission(4, 100_000, PATIENCE), list[asyncio.Task[bool]]()
+    looks = looks_at(admission, monkeypatch)
+    while len(looks) < 15:
+        tasks += await entering(admission, 1)
+        await asyncio.sleep(0.02)
+    await until(lambda: len(looks) > 21)
+    assert not admission.full
+    for task in tasks:
+        task.cancel()
+
+
+async def test_while_the_room_grows_slowly_the_newest_is_served_first() -> None:
+    admission, tasks = Admission(1, 100_000, PATIENCE), list[asyncio.Task[bool]]()
+    while len(tasks) < 5:
+        tasks += await entering(admission, 1)
+        await asyncio.sleep(0.06)
+    admission.leave()
+    assert await turned(tasks) == [True, None, None, None, True]
+    for task in tasks:
         task.cancel()
 
 
