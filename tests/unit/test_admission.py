@@ -241,26 +241,24 @@ async def test_a_room_that_grows_again_after_a_surge_is_the_next_one_at_once() -
 
 
 async def test_a_little_more_than_can_be_served_is_a_surge_too() -> None:
-    admission, tasks = Admission(4, 100_000, PATIENCE), list[asyncio.Task[bool]]()
-    async with asyncio.timeout(20):
-        while False not in answers(tasks):
-            tasks += await entering(admission, 1)
-            await asyncio.sleep(0.02)
-    assert not await admission.enter()
+    admission = Admission(4, 100_000, PATIENCE)
+    tasks = await entering(admission, 4)
+    for _ in range(20):
+        assert not admission.full
+        tasks += await entering(admission, 1)
+        look(admission)
+    assert admission.full
     for task in tasks:
         task.cancel()
 
 
-async def test_a_crowd_that_comes_little_by_little_within_three_longer_windows_is_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    admission, tasks = Admission(4, 100_000, PATIENCE), list[asyncio.Task[bool]]()
-    looks = looks_at(admission, monkeypatch)
-    while len(looks) < 15:
-        tasks += await entering(admission, 1)
-        await asyncio.sleep(0.02)
-    await until(lambda: len(looks) > 21)
-    assert not admission.full
+async def test_a_crowd_that_comes_little_by_little_within_three_longer_windows_is_none() -> None:
+    admission = Admission(4, 100_000, PATIENCE)
+    tasks = await entering(admission, 4)
+    for number in range(40):
+        tasks += await entering(admission, 1 if number < 15 else 0)
+        look(admission)
+        assert not admission.full
     for task in tasks:
         task.cancel()
 
