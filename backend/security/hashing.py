@@ -20,6 +20,8 @@ from backend.security.jobs import Costs, Done, Job
 
 _PROGRAM: Final = ("-m", "backend.security.hasher")
 _ROOT: Final = Path(__file__).parents[2]
+# Jobs that the process has beyond those that run, so that a thread that gets free need not wait for a busy worker.
+_AHEAD: Final = 1
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -53,8 +55,8 @@ class HashPool:
     async def run(self, secret: bytes, *, compare: bool = False, stored: str | None = None) -> Done:
         """What became of the job.
 
-        A caller cancelled while it waits gives its place back at once and its job never runs; after that its place
-        stays taken until the hash is done, since the work cannot be stopped.
+        A caller cancelled before the process has its job gives its place back at once and the job never runs; after
+        that its place stays taken until the hash is done, since the work cannot be stopped.
 
         Raises HashPoolFull, and RuntimeError after `close()` or when the hash failed.
         """
@@ -127,9 +129,9 @@ class HashPool:
         return [*(future for future, _ in self._waiting), *self._under_way.values()]
 
     def _hand_on(self) -> None:
-        """Jobs to threads that are free. What is written is little, and read at once: nothing piles up."""
+        """Jobs to threads that are free, and next. What is written is little, and read at once: nothing piles up."""
         reads = self._process and self._process.stdin
-        while reads and self._waiting and len(self._under_way) < self._costs.threads:
+        while reads and self._waiting and len(self._under_way) < self._costs.threads + _AHEAD:
             future, job = self._waiting.popleft()
             if not future.cancelled():
                 self._under_way[job.number] = future

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,6 +20,7 @@ from backend.security.jobs import Costs, Done
 
 THREADS, QUEUE = 2, 3
 PLACES = THREADS + QUEUE
+HANDED_ON = THREADS + 1
 CHEAP = Costs(time=1, memory_kib=8, parallelism=1, threads=THREADS)
 SECRET = b"correct horse battery staple"
 DEADLINE = 30.0
@@ -46,6 +48,10 @@ def lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def threads_of(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
 @contextmanager
@@ -109,11 +115,20 @@ async def test_what_exceeds_threads_and_queue_is_refused_and_never_runs(pool: Ha
     assert await free_places(pool) == PLACES
 
 
-async def test_no_more_jobs_are_under_way_than_there_are_threads(pool: HashPool) -> None:
+async def test_the_process_has_one_job_more_than_it_has_threads_and_the_others_wait_here(pool: HashPool) -> None:
     with held(pool):
         tasks = await fill(pool)
-        assert (len(pool._under_way), len(pool._waiting)) == (THREADS, QUEUE)
+        assert (len(pool._under_way), len(pool._waiting)) == (HANDED_ON, PLACES - HANDED_ON)
     await asyncio.gather(*tasks)
+
+
+@pytest.mark.checklist(20)
+@pytest.mark.skipif(sys.platform != "linux", reason="counted in /proc")
+async def test_the_job_that_is_ahead_waits_for_a_thread_and_takes_no_memory_of_its_own() -> None:
+    pool = HashPool(Costs(time=2, memory_kib=19_456, parallelism=1, threads=THREADS), QUEUE)
+    await asyncio.gather(*await fill(pool))
+    assert threads_of(process_of(pool)) == 1 + THREADS
+    await pool.close()
 
 
 async def test_each_caller_gets_what_became_of_its_own_job(pool: HashPool) -> None:
@@ -139,12 +154,12 @@ async def test_a_caller_cancelled_while_waiting_frees_its_place_at_once_and_neve
 ) -> None:
     with held(pool):
         tasks = await fill(pool)
-        for waiting in tasks[THREADS:]:
+        for waiting in tasks[HANDED_ON:]:
             waiting.cancel()
-        await asyncio.wait(tasks[THREADS:])
+        await asyncio.wait(tasks[HANDED_ON:])
         again = await fill(pool)
-        assert len(again) == QUEUE
-    await asyncio.gather(*tasks[:THREADS], *again)
+        assert len(again) == PLACES - HANDED_ON
+    await asyncio.gather(*tasks[:HANDED_ON], *again)
     assert len(taken) == PLACES
 
 
@@ -155,14 +170,14 @@ async def test_a_caller_cancelled_in_the_moment_in_which_a_thread_gets_free_neve
     take = pool._take
 
     def cancelling(done: Done) -> None:
-        tasks[THREADS].cancel()
+        tasks[HANDED_ON].cancel()
         take(done)
 
     monkeypatch.setattr(pool, "_take", cancelling)
     with held(pool):
         tasks = await fill(pool)
     await asyncio.wait(tasks)
-    assert tasks[THREADS].cancelled()
+    assert tasks[HANDED_ON].cancelled()
     assert len(taken) == PLACES - 1
 
 
@@ -172,11 +187,11 @@ async def test_a_caller_cancelled_while_its_job_runs_keeps_the_place_until_it_en
 ) -> None:
     with held(pool):
         tasks = await fill(pool)
-        for running in tasks[:THREADS]:
+        for running in tasks[:HANDED_ON]:
             running.cancel()
-        await asyncio.wait(tasks[:THREADS])
+        await asyncio.wait(tasks[:HANDED_ON])
         assert await fill(pool) == []
-    await asyncio.gather(*tasks[THREADS:])
+    await asyncio.gather(*tasks[HANDED_ON:])
     await at_rest(pool)
     assert len(taken) == PLACES
     assert await free_places(pool) == PLACES
