@@ -205,13 +205,19 @@ def test_a_surge_is_four_windows_in_a_row_each_of_which_grows_enough(
     assert "".join("s" if trend.surges(number) else "-" for number in waiting) == surges
 
 
+@pytest.fixture
+def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rooms are looked at by `look` alone."""
+    monkeypatch.setattr("backend.admission._LOOK_SECONDS", 3600.0)
+
+
 def look(admission: Admission) -> None:
-    """Now, and not when the time has come."""
     assert admission._watch
     admission._watch.cancel()
     admission._look()
 
 
+@pytest.mark.usefixtures("_no_clock")
 async def test_a_room_that_was_empty_meanwhile_begins_anew() -> None:
     admission, tasks = Admission(4, 100_000, PATIENCE), list[asyncio.Task[bool]]()
     tasks += await entering(admission, 4)
@@ -228,18 +234,26 @@ async def test_a_room_that_was_empty_meanwhile_begins_anew() -> None:
         task.cancel()
 
 
+@pytest.mark.usefixtures("_no_clock")
 async def test_a_room_that_grows_again_after_a_surge_is_the_next_one_at_once() -> None:
     admission = Admission(4, 100_000, PATIENCE)
-    tasks = await flood(admission, 1)
+    tasks = await entering(admission, 4)
+    for _ in range(4):
+        assert not admission._surges()
+        tasks += await entering(admission, 5)
+        look(admission)
+    assert admission._surges()
     look(admission)
+    assert (await turned(tasks)).count(False) == 4, "the room ebbs, and what is left of it has not grown"
     admission._surge_until = 0.0
-    tasks += await entering(admission, 8)
+    tasks += await entering(admission, 5)
     look(admission)
     assert admission._surges()
     for task in tasks:
         task.cancel()
 
 
+@pytest.mark.usefixtures("_no_clock")
 async def test_a_little_more_than_can_be_served_is_a_surge_too() -> None:
     admission = Admission(4, 100_000, PATIENCE)
     tasks = await entering(admission, 4)
@@ -252,6 +266,7 @@ async def test_a_little_more_than_can_be_served_is_a_surge_too() -> None:
         task.cancel()
 
 
+@pytest.mark.usefixtures("_no_clock")
 async def test_a_crowd_that_comes_little_by_little_within_three_longer_windows_is_none() -> None:
     admission = Admission(4, 100_000, PATIENCE)
     tasks = await entering(admission, 4)
@@ -263,13 +278,15 @@ async def test_a_crowd_that_comes_little_by_little_within_three_longer_windows_i
         task.cancel()
 
 
+@pytest.mark.usefixtures("_no_clock")
 async def test_while_the_room_grows_slowly_the_newest_is_served_first() -> None:
-    admission, tasks = Admission(1, 100_000, PATIENCE), list[asyncio.Task[bool]]()
-    while len(tasks) < 5:
+    admission = Admission(4, 100_000, PATIENCE)
+    tasks = await entering(admission, 4)
+    for _ in range(5):
         tasks += await entering(admission, 1)
-        await asyncio.sleep(0.06)
+        look(admission)
     admission.leave()
-    assert await turned(tasks) == [True, None, None, None, True]
+    assert await turned(tasks) == [True] * 4 + [None] * 4 + [True]
     for task in tasks:
         task.cancel()
 
