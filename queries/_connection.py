@@ -7,19 +7,22 @@ from typing import Any, Final
 from psycopg import AsyncConnection, Error, OperationalError, ProgrammingError, adapt
 from psycopg.abc import PQGen, Transformer
 from psycopg.errors import error_from_result
-from psycopg.generators import fetch_many
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
-from queries._statements import Asked, Message, composed
+from queries._statements import Asked, Message, Pipeline, composed
 
 # A cached plan whose result has another type since a migration, and a prepared statement that is not there (any more).
 _STALE: Final = frozenset({"0A000", "26000"})
-_COPIES: Final = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
+_COPIES: Final = frozenset(map(int, (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)))
+_FAILED: Final = int(ExecStatus.FATAL_ERROR)
+_ROWS: Final = int(ExecStatus.TUPLES_OK)
+_SYNC: Final = int(ExecStatus.PIPELINE_SYNC)
 _CANCEL_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 1.0
 
 type Row = Sequence[Any]
+type Answer = asyncio.Future[Result | None]
 
 
 class StalePlan(OperationalError):
@@ -53,13 +56,20 @@ class Result:
 
 
 class _Exchange:
-    """One message on its way and the results that come back; it is over when `over` is done."""
+    """One message on its way and the results that come back, of which one may be a `failure`.
 
-    __slots__ = ("over", "results", "sends")
+    `answers`, if there are any, are futures of these results, and None where nobody waits for one. It is over when
+    `over` is done.
+    """
 
-    def __init__(self, over: asyncio.Future[None]) -> None:
+    __slots__ = ("answers", "failure", "is_pipeline", "over", "results", "sends")
+
+    def __init__(self, over: asyncio.Future[None], message: Message, answers: Sequence[Answer | None]) -> None:
         self.over = over
+        self.is_pipeline = isinstance(message, Pipeline)
+        self.answers = [*[None] * len(message.prepares), *answers] if answers else answers
         self.results: list[PGresult] = []
+        self.failure: PGresult | None = None
         self.sends = False  # There is more to send than the socket would take.
 
 
@@ -82,18 +92,24 @@ class Connection(AsyncConnection[Row]):
         Raises `psycopg.Error`; of these StalePlan when it may be asked again, then with `prepares` off, for the other
         connections are as stale. When the caller is cancelled so is the message, and the connection clean or closed.
         """
-        if (transformer := self._transformer) is None:
-            transformer = self._transformer = adapt.Transformer(self)
         async with self.lock:
-            message = composed(asked, transformer, self.prepared if prepares else None)
-            results = await self._results_of(message)
-        if results[-1].status == ExecStatus.FATAL_ERROR:
-            error = error_from_result(results[-1], encoding="utf-8")
-            if self.prepared is None or not prepares or error.sqlstate not in _STALE:
-                raise error
-            await self.close()
-            raise StalePlan from error
-        return [Result(result, transformer) for result in results[len(message.prepares) :]]
+            message = composed(asked, self._adapting(), self.prepared if prepares else None)
+            results = await self._exchanged(message)
+        return [Result(result, self._adapting()) for result in results[len(message.prepares) :]]
+
+    async def answer(self, *asked: tuple[Asked, Answer | None]) -> None:
+        """As `ask`, but each result goes to its future, unless that is done, as soon as it is there.
+
+        So those of reads may: when this raises, what was read before the failure is true all the same.
+        """
+        async with self.lock:
+            message = composed([statement for statement, _ in asked], self._adapting(), self.prepared)
+            await self._exchanged(message, [answer for _, answer in asked])
+
+    def _adapting(self) -> Transformer:
+        if self._transformer is None:
+            self._transformer = adapt.Transformer(self)
+        return self._transformer
 
     async def wait[T](
         self,
@@ -111,11 +127,12 @@ class Connection(AsyncConnection[Row]):
             self._looking.cancel()
         await super().close()
 
-    async def _results_of(self, message: Message) -> list[PGresult]:
-        self._exchange = exchange = _Exchange(asyncio.get_running_loop().create_future())
+    async def _exchanged(self, message: Message, answers: Sequence[Answer | None] = ()) -> list[PGresult]:
+        over = asyncio.get_running_loop().create_future()
+        self._exchange = exchange = _Exchange(over, message, answers)
         try:
-            self._send(message.text, exchange)
-            await exchange.over
+            self._send(message, exchange)
+            await over
         except asyncio.CancelledError:
             await self._abandon(exchange)
             raise
@@ -125,19 +142,22 @@ class Connection(AsyncConnection[Row]):
         finally:
             self._exchange = None
             self._note(message, exchange.results)
+        if exchange.failure:
+            error = error_from_result(exchange.failure, encoding="utf-8")
+            if not exchange.is_pipeline or error.sqlstate not in _STALE:
+                raise error
+            await self.close()
+            raise StalePlan from error
         return exchange.results
 
-    def _send(self, text: bytes, exchange: _Exchange) -> None:
-        self.pgconn.send_query(text)
-        loop, socket = asyncio.get_running_loop(), self.pgconn.socket
-        if self._watched is None:
-            loop.add_reader(socket, self._read)
-            self._watched = socket
+    def _send(self, message: Message, exchange: _Exchange) -> None:
+        message.send(self.pgconn)
+        self._watch()
         if self._looking is None:
-            self._looking = loop.call_later(_LOOK_SECONDS, self._look, None)
+            self._looking = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look, None)
         if self.pgconn.flush() != 0:
             exchange.sends = True
-            loop.add_writer(socket, self._write, exchange)
+            asyncio.get_running_loop().add_writer(self.pgconn.socket, self._write, exchange)
 
     def _write(self, exchange: _Exchange) -> None:
         try:
@@ -150,19 +170,36 @@ class Connection(AsyncConnection[Row]):
     def _read(self) -> None:
         exchange, pgconn = self._exchange, self.pgconn
         if exchange and exchange.over.done():
-            self._unwatch()  # It is being abandoned, in psycopg's own way.
+            self._unwatch()  # It is being abandoned, and watched again when it has been cancelled.
             return
         try:
             pgconn.consume_input()
             while exchange and not pgconn.is_busy():
-                if (result := pgconn.get_result()) is None:
+                result = pgconn.get_result()
+                if result is None:
+                    if exchange.is_pipeline:
+                        continue  # What follows is of the next statement.
                     exchange.over.set_result(None)
                     return
-                if result.status in _COPIES:
+                status = result.status
+                if status == _SYNC:
+                    pgconn.exit_pipeline_mode()
+                    exchange.over.set_result(None)
+                    return
+                if status in _COPIES:
                     raise ProgrammingError("COPY does not travel like other statements")
-                exchange.results.append(result)
+                self._received(exchange, result, status)
         except Error as error:
             self._fail(exchange, error)
+
+    def _received(self, exchange: _Exchange, result: PGresult, status: int) -> None:
+        if status == _FAILED:
+            exchange.failure = result
+        elif status == _ROWS and exchange.answers:
+            answer = exchange.answers[len(exchange.results)]
+            if answer and not answer.done():
+                answer.set_result(Result(result, self._adapting()))
+        exchange.results.append(result)
 
     def _look(self, before: _Exchange | None) -> None:
         """Looks by itself while an answer is long in coming: of a socket that the server has reset uvloop says nothing.
@@ -182,6 +219,11 @@ class Connection(AsyncConnection[Row]):
         if exchange and not exchange.over.done():
             exchange.over.set_exception(error)
 
+    def _watch(self) -> None:
+        if self._watched is None:
+            self._watched = self.pgconn.socket
+            asyncio.get_running_loop().add_reader(self._watched, self._read)
+
     def _unwatch(self) -> None:
         if self._watched is not None:
             socket, self._watched = self._watched, None
@@ -191,17 +233,24 @@ class Connection(AsyncConnection[Row]):
 
     async def _abandon(self, exchange: _Exchange) -> None:
         """Ends what is running, and takes what comes of it, so that the connection is free for the next."""
+        if not exchange.over.cancelled():
+            exchange.over.exception()  # It was over in the same turn, well or not.
+            return
         try:
             if exchange.sends:  # Of half a message PostgreSQL knows nothing that could be cancelled.
                 await self.close()
-            else:
-                await self.cancel_safe(timeout=_CANCEL_SECONDS)
-                exchange.results += await self.wait(fetch_many(self.pgconn), timeout=_CANCEL_SECONDS)
-        except Error:
+                return
+            await self.cancel_safe(timeout=_CANCEL_SECONDS)
+            exchange.over = asyncio.get_running_loop().create_future()
+            self._watch()
+            self._read()
+            async with asyncio.timeout(_CANCEL_SECONDS):
+                await exchange.over
+        except (Error, TimeoutError):
             await self.close()
 
     def _note(self, message: Message, results: Sequence[PGresult]) -> None:
-        """PREPARE outlives its transaction, be that rolled back."""
+        """What is prepared outlives its transaction, be that rolled back."""
         if self.prepared is not None:
             for statement, result in zip(message.prepares, results, strict=False):
                 if result.status == ExecStatus.COMMAND_OK:

@@ -33,8 +33,8 @@ class Conn:
     """A caller's door to the database.
 
     It holds no connection: each statement borrows one for as long as its round trip takes. Identity, time-outs and the
-    statement go out in one message of the simple protocol, which PostgreSQL runs as one implicit transaction; so what
-    is entered cannot outlive the statement, whatever happens to either. Cheap reads share their message with those of
+    statement go out in one message, which PostgreSQL runs as one implicit transaction; so what is entered cannot
+    outlive the statement, whatever happens to either. Cheap reads share their message with those of
     other callers, each behind an identity of its own.
     """
 
@@ -97,9 +97,8 @@ class Conn:
         connection = await self._pool.getconn()
         try:
             patience = [] if idle_seconds is None else [(IDLE, {"milliseconds": round(idle_seconds * 1000)})]
-            # What is prepared on the way comes first in a message, and PostgreSQL takes no isolation level after that.
             begin = BEGIN_SNAPSHOT if snapshot else BEGIN
-            await connection.ask((begin, {}), *self._front(), *patience, prepares=not snapshot)
+            await connection.ask((begin, {}), *self._front(), *patience)
             yield Transaction(connection)
             if (await connection.execute("COMMIT")).statusmessage != "COMMIT":
                 raise InFailedSqlTransaction
@@ -147,7 +146,7 @@ async def fetch_one[T: Struct](conn: Door, shape: type[T], statement: str, **par
 
 def _rows[T: Struct](shape: type[T], statement: str, result: Result) -> list[T]:
     known = _makers.get(statement)
-    if known is None or known[0] != shape:
+    if known is None or known[0] is not shape:
         known = _makers[statement] = (shape, row_maker(shape, result.columns))
     return result.rows(known[1])
 

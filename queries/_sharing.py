@@ -5,9 +5,10 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from psycopg import OperationalError, ProgrammingError
+from psycopg import OperationalError
 
-from queries._connection import Connection, Result, StalePlan
+from queries._connection import Answer, Connection, StalePlan
+from queries._statements import Asked
 from queries.context import ENTER, Context
 
 # Callers of one message. More would gain little, and one who fails has all of them asked again.
@@ -36,7 +37,7 @@ class _Read(NamedTuple):
     context: Context
     statement: str
     parameters: Mapping[str, object]
-    answer: asyncio.Future[Result | None]
+    answer: Answer
 
 
 class SharedReads:
@@ -52,9 +53,7 @@ class SharedReads:
         self._next: asyncio.Task[None] | None = None  # Takes those who wait, as soon as it has a connection.
         self._under_way: set[asyncio.Task[None]] = set()  # The loop itself holds its tasks but weakly.
 
-    def ask(
-        self, context: Context, statement: str, parameters: Mapping[str, object]
-    ) -> "asyncio.Future[Result | None]":
+    def ask(self, context: Context, statement: str, parameters: Mapping[str, object]) -> Answer:
         """None: the message failed, perhaps through somebody else, and the caller is to ask alone.
 
         Raises ReadsOverloaded, and what the pool does without a connection; `psycopg.OperationalError` when that broke;
@@ -66,7 +65,7 @@ class SharedReads:
             if self._pool.max_waiting <= len(self._waiting):
                 raise ReadsOverloaded("too many wait for a connection already")
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Result | None] = loop.create_future()
+        answer: Answer = loop.create_future()
         self._waiting.append(_Read(loop.time(), context, statement, parameters, answer))
         if self._next is None:
             self._send_next()
@@ -125,34 +124,34 @@ class SharedReads:
 async def _answer(connection: Connection, reads: Sequence[_Read]) -> None:
     if not reads:
         return
-    asked = [pair for read in reads for pair in ((ENTER, read.context.parameters()), (read.statement, read.parameters))]
+    asked: list[tuple[Asked, Answer | None]] = []
+    for read in reads:
+        asked.append(((ENTER, read.context.parameters()), None))
+        asked.append(((read.statement, read.parameters), read.answer))
     try:
         # As long as one statement may take. PostgreSQL says so itself, a moment earlier, unless it has fallen silent.
         async with asyncio.timeout(reads[0].context.timeout_ms / 1000 + _GRACE_SECONDS):
-            results = await connection.ask(*asked)
-        if len(results) != len(asked):
-            raise ProgrammingError("a statement gave more than one result, or none")
+            await connection.answer(*asked)
     except (StalePlan, TimeoutError):
-        _give(reads, [None] * len(reads))
+        _give_up(reads)
     except Exception as error:  # As above: nobody may be left waiting.
         broken = isinstance(error, OperationalError) and error.sqlstate is None
         if broken or len(reads) == 1:
             for read in reads:
                 _raise(read, error)
         else:
-            _give(reads, [None] * len(reads))
+            _give_up(reads)
     except asyncio.CancelledError:
         for read in reads:
             read.answer.cancel()
         raise
-    else:
-        _give(reads, results[1::2])
 
 
-def _give(reads: Sequence[_Read], results: Sequence[Result | None]) -> None:
-    for read, result in zip(reads, results, strict=True):
+def _give_up(reads: Sequence[_Read]) -> None:
+    """Whoever has no answer yet is to ask alone."""
+    for read in reads:
         if not read.answer.done():
-            read.answer.set_result(result)
+            read.answer.set_result(None)
 
 
 def _raise(read: _Read, error: Exception) -> None:

@@ -1,7 +1,7 @@
-"""A statement with its values, as the text of a message: spelled out, or as EXECUTE of what was prepared before."""
+"""A statement with its values: in a message, its text prepared before or on the way, or spelled out in one text."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from itertools import chain, count, zip_longest
 from typing import Final, NamedTuple
@@ -9,16 +9,23 @@ from uuid import UUID
 
 from msgspec import Struct
 from psycopg import ProgrammingError
-from psycopg.abc import Transformer
+from psycopg.abc import Buffer, Transformer
+from psycopg.adapt import PyFormat
+from psycopg.pq.abc import PGconn
 
 _PLACEHOLDER: Final = re.compile(r"%(?:\((\w+)\)s|(.?))", re.DOTALL)
-_PREPARABLE: Final = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|VALUES|WITH)\b[^;]*", re.IGNORECASE)
+# An isolation level must be the first thing in a transaction, so before anything is prepared in it.
+_PREPARABLE: Final = re.compile(r"\s*(?:(?:SELECT|INSERT|UPDATE|DELETE|MERGE|VALUES|WITH)\b[^;]*|BEGIN)", re.IGNORECASE)
+
+# Calls whose results PostgreSQL sends without waiting for those of the others: a reader works on some while it computes
+# the next. Each such request costs it a send, and the reader a look at the socket.
+_AHEAD: Final = 16
 
 _ONE_SELECT: Final = re.compile(r"\s*SELECT\b[^;]*", re.IGNORECASE)
 
-# What a statement is about: the function that it calls, or the first table that it names.
+# What a statement is about: the function that it calls, the transaction, or the first table that it names.
 _SUBJECT: Final = re.compile(
-    r"\s*SELECT\s+(?:\w+\.)?([a-z_]\w*)\(|.*?\b(?:FROM|INTO|UPDATE)\s+(?:\w+\.)?([a-z_]\w*)",
+    r"\s*(?:SELECT\s+(?:\w+\.)?(?=\w+\()|(?=BEGIN\b)|.*?\b(?:FROM|INTO|UPDATE)\s+(?:\w+\.)?)([a-z_]\w*)",
     re.IGNORECASE | re.DOTALL | re.ASCII,
 )
 
@@ -45,36 +52,62 @@ class Cheap(str):
 class Statement(Struct, frozen=True):
     """The text around the values and the names of these, in the order of the text; `name` is its own, once prepared.
 
-    `distinct` are the names in the order of PostgreSQL's numbers: a value that is used twice is sent once.
+    `distinct` are the names in the order of PostgreSQL's numbers: a value that is used twice is sent once. `numbered`
+    is the text with these numbers, as it is prepared: the types of the values are left to PostgreSQL.
     """
 
     pieces: Sequence[bytes]
     names: Sequence[str]
     distinct: Sequence[str]
     name: bytes
+    numbered: bytes
     preparable: bool
 
     def spelled(self, literals: Sequence[bytes]) -> bytes:
         """The text with something in the places of the values, of which there is one for each distinct name."""
         by_name = dict(zip(self.distinct, literals, strict=True))
-        values = [by_name[name] for name in self.names]
-        return b"".join(chain.from_iterable(zip_longest(self.pieces, values, fillvalue=b"")))
+        return _joined(self.pieces, [by_name[name] for name in self.names])
 
-    def preparation(self) -> bytes:
-        """PREPARE leaves the types of the values to PostgreSQL, as it does with literals."""
-        numbers = [b"$%d" % number for number in range(1, len(self.distinct) + 1)]
-        return b"PREPARE %s AS %s" % (self.name, self.spelled(numbers))
-
-    def execution(self, literals: Sequence[bytes]) -> bytes:
-        """EXECUTE with the values."""
-        return b"EXECUTE %s(%s)" % (self.name, b",".join(literals)) if literals else b"EXECUTE %s" % self.name
+    def values(self, parameters: Mapping[str, object]) -> list[object]:
+        """Raises ProgrammingError for one that is missing."""
+        try:
+            return [parameters[name] for name in self.distinct]
+        except KeyError as missing:
+            raise ProgrammingError(f"the statement wants a value for {missing}") from None
 
 
-class Message(NamedTuple):
-    """What travels, and the statements that it prepares on its way; their results come first."""
+class Text(NamedTuple):
+    """One message of the simple protocol."""
 
     text: bytes
+    prepares: Sequence[Statement] = ()
+
+    def send(self, pgconn: PGconn) -> None:
+        pgconn.send_query(self.text)
+
+
+class Pipeline(NamedTuple):
+    """One message of the extended protocol: statements that it prepares, and calls, by name and values, of what is.
+
+    Each has one result, in this order, and so has the only Sync, which ends the implicit transaction. From the
+    beginning to there libpq's connection is in its pipeline mode.
+    """
+
     prepares: Sequence[Statement]
+    calls: Sequence[tuple[bytes, Sequence[Buffer | None]]]
+
+    def send(self, pgconn: PGconn) -> None:
+        pgconn.enter_pipeline_mode()
+        for statement in self.prepares:
+            pgconn.send_prepare(statement.name, statement.numbered)
+        for number, (name, values) in enumerate(self.calls):
+            if number and number % _AHEAD == 0:
+                pgconn.send_flush_request()
+            pgconn.send_query_prepared(name, values)
+        pgconn.pipeline_sync()
+
+
+type Message = Text | Pipeline
 
 
 @cache  # Statements are constants, so this grows no larger than the code.
@@ -95,40 +128,48 @@ def parsed(text: str) -> Statement:
         else:
             raise ProgrammingError(f"only %(name)s and %% are placeholders: {found[0]!r}")
     pieces.append((piece + text[end:]).encode())
-    return Statement(pieces, names, list(dict.fromkeys(names)), _name_of(text), bool(_PREPARABLE.fullmatch(text)))
+    distinct = list(dict.fromkeys(names))
+    numbered = _joined(pieces, [b"$%d" % (distinct.index(name) + 1) for name in names])
+    return Statement(pieces, names, distinct, _name_of(text), numbered, bool(_PREPARABLE.fullmatch(text)))
+
+
+def _joined(pieces: Sequence[bytes], values: Sequence[bytes]) -> bytes:
+    return b"".join(chain.from_iterable(zip_longest(pieces, values, fillvalue=b"")))
 
 
 def _name_of(text: str) -> bytes:
-    """A name by which an operator recognises the statement in pg_stat_activity and in PostgreSQL's log."""
+    """A name by which an operator recognises the statement in PostgreSQL's log and in pg_prepared_statements."""
     found = _SUBJECT.match(text)
-    subject = (found[1] or found[2]).lower() if found else "statement"
+    subject = found[1].lower() if found else "statement"
     return f"{subject[:40]}_{next(_numbers)}".encode()
 
 
-def composed(asked: Sequence[Asked], transformer: Transformer, prepared: set[bytes] | None) -> Message:
-    """One message of the simple protocol. With `prepared`, the names of what is, it prepares what is not yet.
+def composed(asked: Sequence[Asked], transformer: Transformer, prepared: Set[bytes] | None) -> Message:
+    """With `prepared`, the names of what is, a pipeline that prepares what is not yet; otherwise all is spelled out.
 
-    Raises ProgrammingError for a value that is missing, or of a type that PostgreSQL has no literal for.
+    So it is when there is a statement that PostgreSQL cannot prepare. Raises ProgrammingError for a value that is
+    missing, or of a type that PostgreSQL has no text for; DataError for a text with a NUL.
     """
-    texts: list[bytes] = []
-    fresh: dict[bytes, Statement] = {}
-    for text, parameters in asked:
-        statement = parsed(text)
-        literals = _literals(statement, parameters, transformer)
-        if prepared is None or not statement.preparable:
-            texts.append(statement.spelled(literals))
-            continue
-        if statement.name not in prepared:
-            fresh[statement.name] = statement
-        texts.append(statement.execution(literals))
-    preparations = (statement.preparation() for statement in fresh.values())
-    return Message(b";".join((*preparations, *texts)), list(fresh.values()))
+    wanted = [(statement := parsed(text), statement.values(parameters)) for text, parameters in asked]
+    if prepared is None or not all(statement.preparable for statement, _ in wanted):
+        return Text(b";".join(statement.spelled(_literals(values, transformer)) for statement, values in wanted))
+    fresh = {statement.name: statement for statement, _ in wanted if statement.name not in prepared}
+    return Pipeline(
+        list(fresh.values()), [(statement.name, texts_of(values, transformer)) for statement, values in wanted]
+    )
 
 
-def _literals(statement: Statement, parameters: Mapping[str, object], transformer: Transformer) -> list[bytes]:
-    try:
-        values = [parameters[name] for name in statement.distinct]
-    except KeyError as missing:
-        raise ProgrammingError(f"the statement wants a value for {missing}") from None
-    # Ids are most of what travels, and there is nothing to escape in them: a fifth of what psycopg takes for one.
-    return [b"'%032x'::uuid" % value.int if type(value) is UUID else transformer.as_literal(value) for value in values]
+def _literals(values: Sequence[object], transformer: Transformer) -> list[bytes]:
+    return [transformer.as_literal(value) for value in values]
+
+
+def texts_of(values: Sequence[object], transformer: Transformer) -> list[Buffer | None]:
+    """The values as they travel to what is prepared. Ids are most of them, and psycopg takes twice the time for one."""
+    return [
+        b"%032x" % value.int
+        if type(value) is UUID
+        else None
+        if value is None
+        else transformer.get_dumper(value, PyFormat.TEXT).dump(value)
+        for value in values
+    ]

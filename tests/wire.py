@@ -1,7 +1,7 @@
 """A wire to PostgreSQL that counts what is asked on it, and can fall silent or be cut.
 
 It stands below the driver and believes nobody: it reads the frontend's messages (PostgreSQL's protocol, 54.7) as they
-pass. What a client waits for ends in a Query, a Sync or a Flush, and before its next one comes an answer.
+pass. What a client asks ends in a Query or a Sync; after a Flush it may wait as well, and whoever does has had a turn.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ import httpx
 from litestar import Litestar
 
 _CHUNK = 65_536
-_ASKING = b"QSH"
+_ASKING = b"QS"
+_FLUSH = b"H"
 # What a client may send instead of its start-up message: "encrypt?", twice, and "cancel what another one runs".
 _SPECIAL = frozenset({80877103, 80877104, 80877102})
 
@@ -37,6 +38,7 @@ class Line:
         self.flows.set()
         self._ends = client, server
         self._started, self._answered, self._buffer = False, True, b""
+        self._saying: list[str] = []
 
     @property
     def counts(self) -> bool:
@@ -46,11 +48,15 @@ class Line:
     def heard(self, chunk: bytes) -> None:
         """Takes note of what the client says."""
         self._buffer += chunk
-        before = len(self.asked)
+        waits = False
         for kind, content in self._messages():
+            if text := _said(kind, content):
+                self._saying.append(text)
             if kind in _ASKING:
-                self.asked.append(content.rstrip(b"\0").decode())
-        if len(self.asked) > before and self._answered:
+                self.asked.append(";".join(self._saying))
+                self._saying.clear()
+            waits |= kind in _ASKING or kind == _FLUSH
+        if waits and self._answered:
             self.turns += 1
             self._answered = False
 
@@ -73,6 +79,33 @@ class Line:
         """Ends the connection at once, for both sides."""
         for end in self._ends:
             end.transport.abort()
+
+
+def _said(kind: bytes, content: bytes) -> str | None:
+    """A Query as it is; a Parse and a Bind of the extended protocol as the SQL that says the same."""
+    if kind == b"Q":
+        return content.rstrip(b"\0").decode()
+    if kind == b"P":
+        name, text, _ = content.split(b"\0", 2)
+        return f"PREPARE {name.decode()} AS {text.decode()}"
+    if kind == b"B":
+        _, name, rest = content.split(b"\0", 2)
+        return f"EXECUTE {name.decode()}({','.join(_values(rest))})"
+    return None
+
+
+def _values(bound: bytes) -> Iterator[str]:
+    """The values of a Bind, in hexadecimal those that do not travel as texts."""
+    at = 2 * int.from_bytes(bound[:2]) + 2
+    formats = bound[3:at:2] or b"\0"
+    for number in range(int.from_bytes(bound[at : at + 2])):
+        length = int.from_bytes(bound[at + 2 : at + 6], signed=True)
+        value = bound[at + 6 : at + 6 + max(length, 0)]
+        at += 4 + len(value)
+        if length < 0:
+            yield "NULL"
+        else:
+            yield f"x'{value.hex()}'" if formats[number % len(formats)] else f"'{value.decode()}'"
 
 
 class Wire:

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 from litestar import Litestar
 
+from backend.checks.statements.preparing import execution, preparation
 from backend.contracts.pages import NEWEST, OLDEST
 from backend.settings import Settings
 from queries import item_lists, items
@@ -68,8 +69,8 @@ async def test_a_page_in_any_order_is_read_from_its_index_without_a_sort(as_ada:
     await as_ada.execute("SET LOCAL enable_seqscan = off")
     for statement, (values, index, condition) in LISTS.items():
         prepared = parsed(statement)
-        await as_ada.execute(prepared.preparation())
-        explain = b"EXPLAIN " + prepared.execution(values)
+        await as_ada.execute(preparation(prepared))
+        explain = b"EXPLAIN " + execution(prepared, values)
         plan = "\n".join(line for (line,) in await rows(as_ada, explain.decode()))
         assert "Sort" not in plan, plan
         assert f" using {index} " in plan.replace(" Backward", ""), plan

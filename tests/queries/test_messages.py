@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from secrets import token_hex
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from psycopg.pq import ConnStatus
 from psycopg.types.json import Jsonb
 
 from backend.contracts.pages import NEWEST
+from backend.database.embedded import Embedded
 from backend.settings import Settings
 from queries import _connection, items
 from queries._fetch import Cheap, Conn, execute, fetch_all, fetch_one
@@ -140,6 +142,17 @@ async def test_a_value_that_is_used_twice_is_sent_once(shared: Shared) -> None:
     assert await fetch_one(conn, Value, statement, value="mirror", other="-", unused=1) == Value("mirror-mirror")
     (message,) = shared.wire.asked[told:]
     assert message.count("'mirror'") == 1
+
+
+async def test_a_statement_that_fails_is_not_written_down_with_its_values(shared: Shared, postgres: Embedded) -> None:
+    """Unless it was spelled out."""
+    secret, statement = token_hex(), "SELECT 'fails' || %(secret)s::text, 1 / %(zero)s::int"
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await execute(Conn(shared.pool, shared.people[0]), statement, secret=secret, zero=0)
+    log = postgres.cluster.log.read_text()
+    assert "SELECT 'fails' || $1::text" in log
+    assert secret not in log
 
 
 async def test_a_percent_sign_is_written_twice(conn: Conn) -> None:

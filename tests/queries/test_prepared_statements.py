@@ -278,6 +278,7 @@ NAMES: Final = {
     items.REMOVE: "items",
     users.FIND_ME: "users",
     context.ENTER: "enter",
+    context.BEGIN: "begin",
     "SELECT a, b FROM gate.finish_login(%(a)s)": "finish_login",
     "SELECT gate.delete_me(%(a)s) AS done": "delete_me",
     "SELECT 1": "statement",

@@ -15,10 +15,10 @@ def test_only_the_ground_floor_speaks_to_a_connection() -> None:
     for module in modules():
         spoken = [node.attr for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)]
         assert {"execute", "executemany", "cursor", "copy", "run", "stream"}.isdisjoint(spoken), module.__name__
-    sent = []
+    sent, senders = [], ("connection.ask", "connection.answer", ".execute")
     for module in (_fetch, _sharing):
         for node in ast.walk(tree_of(module)):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("connection.ask", ".execute")):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(senders):
                 sent += [ast.unparse(one) for one in node.args]
     assert sorted(sent) == [
         "'COMMIT'",

@@ -18,6 +18,7 @@ from backend.checks.allowances import Skipped
 from backend.checks.changes.pointers import escaped, lines_of
 from backend.checks.database import Connection, Database, Who
 from backend.checks.findings import ROOT, Finding, shown
+from backend.checks.statements.preparing import execution, preparation
 from backend.checks.statements.reading import statements
 from backend.database.migrate import FOLDER, files
 from backend.database.refusals import one_line
@@ -139,11 +140,11 @@ def _described(database: Database, who: Who, text: str) -> _Description:
     statement = parsed(text)
     with database.acting(who) as connection:
         connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        connection.execute(statement.preparation())
+        connection.execute(preparation(statement))
         try:
             with connection.transaction(force_rollback=True):
                 # Rights are not looked at before a statement begins to execute, and there EXPLAIN stops.
-                connection.execute(b"EXPLAIN " + statement.execution([b"NULL"] * len(statement.distinct)))
+                connection.execute(b"EXPLAIN " + execution(statement, [b"NULL"] * len(statement.distinct)))
             return _description(connection, statement.name, statement.distinct)
         finally:
             connection.execute(b"DEALLOCATE " + statement.name)

@@ -69,9 +69,7 @@ def _planned(database: Database, planned: list[Planned]) -> Iterator[Finding]:
 
 def _statements() -> Iterator[Planned]:
     for one in statements():
-        statement = parsed(one.text)
-        numbers = [b"$%d" % number for number in range(1, len(statement.distinct) + 1)]
-        yield Planned(one.file, one.line, one.id, one.who, statement.spelled(numbers))
+        yield Planned(one.file, one.line, one.id, one.who, parsed(one.text).numbered)
 
 
 def _bodies(database: Database) -> Iterator[Planned | Finding]:

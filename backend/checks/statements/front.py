@@ -81,7 +81,7 @@ def _run(
         with database.acting(who) as connection:
             connection.execute(_BECOME, [str(uuid4())])
             transformer = Transformer(connection)
-            connection.execute(asked.spelled([transformer.as_literal(values[name]) for name in asked.distinct]))
+            connection.execute(asked.spelled([transformer.as_literal(value) for value in asked.values(values)]))
     except psycopg.Error as error:
         ended = error
     said = (ended.sqlstate, ended.diag.constraint_name) if ended else None

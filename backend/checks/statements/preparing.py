@@ -1,17 +1,19 @@
 """A statement as PostgreSQL understands it: prepared as it travels, by the role that runs it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from msgspec import Struct
 from psycopg.adapt import Transformer
-from psycopg.pq import ExecStatus
+from psycopg.pq import Escaping, ExecStatus
 
 from backend.checks.database import Connection
 from backend.checks.findings import Finding
 from backend.checks.statements.reading import Statement
 from backend.checks.trees import Node, analysed
-from queries._statements import parsed
+from queries._statements import Statement as Parsed
+from queries._statements import parsed, texts_of
 
 _UNDERSTOOD = (ExecStatus.COMMAND_OK,)
 
@@ -27,7 +29,7 @@ class Prepared(Struct, frozen=True):
     def of(cls, connection: Connection, statement: Statement) -> "Prepared":
         """Leaves it prepared on the connection. Raises `psycopg.Error`."""
         asked = parsed(statement.text)
-        tree = analysed(connection, asked.preparation())
+        tree = analysed(connection, preparation(asked))
         described = connection.pgconn.describe_prepared(asked.name)
         assert described.status in _UNDERSTOOD
         return cls(
@@ -45,11 +47,17 @@ def forget(connection: Connection, statement: Statement) -> None:
 def planned(connection: Connection, statement: Statement, values: dict[str, Any]) -> None:
     """Has it planned with these values, sent to what is prepared and, as behind a pooler, spelled out in the text.
 
+    To what is prepared values travel as texts, of whatever type it wants: a literal without a type is just that.
     Raises `psycopg.Error`, also where rights are missing, for these are looked at before anything is run.
     """
     asked, transformer = parsed(statement.text), Transformer(connection)
-    literals = [transformer.as_literal(values[name]) for name in asked.distinct]
-    for text in (asked.execution(literals), asked.spelled(literals)):
+    given = asked.values(values)
+    untyped = [
+        b"NULL" if text is None else Escaping(connection.pgconn).escape_literal(text)
+        for text in texts_of(given, transformer)
+    ]
+    spelled = [transformer.as_literal(value) for value in given]
+    for text in (execution(asked, untyped), asked.spelled(spelled)):
         with connection.transaction(force_rollback=True):
             connection.execute(b"EXPLAIN " + text)
 
@@ -67,4 +75,14 @@ def refusal(statement: Statement, error: psycopg.Error, of: str) -> Finding:
 
 def preparation_of(statement: Statement) -> str:
     """The text in which PostgreSQL counts."""
-    return parsed(statement.text).preparation().decode()
+    return preparation(parsed(statement.text)).decode()
+
+
+def preparation(statement: Parsed) -> bytes:
+    """As SQL, what a message prepares."""
+    return b"PREPARE %s AS %s" % (statement.name, statement.numbered)
+
+
+def execution(statement: Parsed, literals: Sequence[bytes]) -> bytes:
+    """As SQL, a call of what is prepared."""
+    return b"EXECUTE %s(%s)" % (statement.name, b",".join(literals)) if literals else b"EXECUTE %s" % statement.name
