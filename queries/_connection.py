@@ -93,18 +93,18 @@ class Connection(AsyncConnection[Row]):
         connections are as stale. When the caller is cancelled so is the message, and the connection clean or closed.
         """
         async with self.lock:
-            message = composed(asked, self._adapting(), self.prepared if prepares else None)
+            transformer = self._adapting()
+            message = composed(asked, transformer, self.prepared if prepares else None)
             results = await self._exchanged(message)
-        return [Result(result, self._adapting()) for result in results[len(message.prepares) :]]
+        return [Result(result, transformer) for result in results[len(message.prepares) :]]
 
-    async def answer(self, *asked: tuple[Asked, Answer | None]) -> None:
+    async def answer(self, asked: Sequence[Asked], answers: Sequence[Answer | None]) -> None:
         """As `ask`, but each result goes to its future, unless that is done, as soon as it is there.
 
         So those of reads may: when this raises, what was read before the failure is true all the same.
         """
         async with self.lock:
-            message = composed([statement for statement, _ in asked], self._adapting(), self.prepared)
-            await self._exchanged(message, [answer for _, answer in asked])
+            await self._exchanged(composed(asked, self._adapting(), self.prepared), answers)
 
     def _adapting(self) -> Transformer:
         if self._transformer is None:

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple, Protocol
 from psycopg import OperationalError
 
 from queries._connection import Answer, Connection, StalePlan
-from queries._statements import Asked
 from queries.context import ENTER, Context
 
 # Callers of one message. More would gain little, and one who fails has all of them asked again.
@@ -124,14 +123,12 @@ class SharedReads:
 async def _answer(connection: Connection, reads: Sequence[_Read]) -> None:
     if not reads:
         return
-    asked: list[tuple[Asked, Answer | None]] = []
-    for read in reads:
-        asked.append(((ENTER, read.context.parameters()), None))
-        asked.append(((read.statement, read.parameters), read.answer))
+    asked = [pair for read in reads for pair in ((ENTER, read.context.parameters()), (read.statement, read.parameters))]
+    answers = [pair for read in reads for pair in (None, read.answer)]
     try:
         # As long as one statement may take. PostgreSQL says so itself, a moment earlier, unless it has fallen silent.
         async with asyncio.timeout(reads[0].context.timeout_ms / 1000 + _GRACE_SECONDS):
-            await connection.answer(*asked)
+            await connection.answer(asked, answers)
     except (StalePlan, TimeoutError):
         _give_up(reads)
     except Exception as error:  # As above: nobody may be left waiting.

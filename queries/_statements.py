@@ -152,15 +152,12 @@ def composed(asked: Sequence[Asked], transformer: Transformer, prepared: Set[byt
     """
     wanted = [(statement := parsed(text), statement.values(parameters)) for text, parameters in asked]
     if prepared is None or not all(statement.preparable for statement, _ in wanted):
-        return Text(b";".join(statement.spelled(_literals(values, transformer)) for statement, values in wanted))
+        literals = ([transformer.as_literal(value) for value in values] for _, values in wanted)
+        return Text(b";".join(map(Statement.spelled, (statement for statement, _ in wanted), literals)))
     fresh = {statement.name: statement for statement, _ in wanted if statement.name not in prepared}
     return Pipeline(
         list(fresh.values()), [(statement.name, texts_of(values, transformer)) for statement, values in wanted]
     )
-
-
-def _literals(values: Sequence[object], transformer: Transformer) -> list[bytes]:
-    return [transformer.as_literal(value) for value in values]
 
 
 def texts_of(values: Sequence[object], transformer: Transformer) -> list[Buffer | None]:

@@ -25,10 +25,11 @@ def test_only_the_ground_floor_speaks_to_a_connection() -> None:
         "(begin, {})",
         "(statement, parameters)",
         "(statement, parameters)",
-        "*asked",
         "*front",
         "*patience",
         "*self._front()",
+        "answers",
+        "asked",
     ]
     assert "{" not in inspect.getsource(context).partition("class Context")[0]
     assert "{" not in inspect.getsource(claim).partition("class Claim")[0]
