@@ -98,10 +98,9 @@ def _packed(content: Any) -> bytes:
 
 
 def _known(scope: HTTPScope, version: int, media: str) -> str | None:
-    given = [value for name, value in scope["headers"] if name == b"if-none-match"]
-    if not given:
-        return None
-    return named(b",".join(given).decode("latin-1"), version, media, scope["state"].get("coding", ""))
+    state = scope["state"]
+    given = state["headers"].get(b"if-none-match")
+    return named(given.decode("latin-1"), version, media, state.get("coding", "")) if given else None
 
 
 class Encoded:

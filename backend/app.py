@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
-from litestar.types import ASGIApp, ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler, Scope
 
 from backend.answers import Answer
 from backend.body import Body
@@ -66,8 +65,8 @@ def create_app(settings: Settings) -> Litestar:
     origins, streams = Origins(settings), Streams(max(1, settings.pool_max_size // 4))
     logins, accounts = Logins(settings, passwords, access), Accounts(settings, passwords)
 
-    def origin_of(request: Request[Any, Any, Any]) -> Origin:
-        return origins.of(request.scope)
+    def origin_of(scope: Scope) -> Origin:
+        return origins.of(scope)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -84,7 +83,7 @@ def create_app(settings: Settings) -> Litestar:
     app = Litestar(
         route_handlers=[*api(), documentation()] if settings.docs else api(),
         dependencies={
-            "conn": Provide(doors.provide, sync_to_thread=False),
+            "conn": Provide(doors.open, sync_to_thread=False),
             "origin": Provide(origin_of, sync_to_thread=False),
             "logins": Provide(lambda: logins, sync_to_thread=False),
             "accounts": Provide(lambda: accounts, sync_to_thread=False),

@@ -35,7 +35,7 @@ class CrossOrigin:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = scope["state"]["headers"]
         origin = headers.get(b"origin", b"")
         allowed = [(b"access-control-allow-origin", origin)] if origin in self._origins else []
 

@@ -21,6 +21,7 @@ from backend.admission import HELD, Admission, SteppingOut
 from backend.deadlines import Deadlines
 from backend.errors import BodyTimeout, DeadlineExceeded, Overloaded
 from backend.faults import MEDIA_TYPE, body_of, problem_of, refuse
+from backend.headers import by_name
 from backend.logs import REQUEST_ID, logs_requests
 from backend.security.fingerprints import client_address
 from backend.settings import Settings
@@ -70,8 +71,9 @@ class Edge:
 
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         started, method = perf_counter(), scope["method"]
-        request_id = _request_id(scope["headers"])
-        state: dict[str, Any] = {"request_id": request_id}
+        headers = by_name(scope["headers"])
+        request_id = _request_id(headers.get(b"x-request-id"))
+        state: dict[str, Any] = {"request_id": request_id, "headers": headers}
         scope["state"] = state
         admission = None if scope["path"].startswith(_HEALTH) else self._admission
         if admission and self._is_too_much(admission, scope):
@@ -117,10 +119,11 @@ class Edge:
         return admission.full or (hashes and self._hashing_is_full())
 
     def _note(self, scope: HTTPScope, method: str, status: int, started: float) -> None:
-        principal, trace = scope.get("user"), _header(scope["headers"], b"traceparent") or ""
+        principal, state = scope.get("user"), scope["state"]
+        trace = state["headers"].get(b"traceparent", b"").decode("latin-1")
         _log.info(
             "request",
-            request_id=scope["state"]["request_id"],
+            request_id=state["request_id"],
             method=method,
             route=scope.get("path_template"),
             status=status,
@@ -214,21 +217,11 @@ def _completed(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
     return complete
 
 
-def _request_id(headers: Any) -> str:
+def _request_id(given: bytes | None) -> str:
     """An incoming UUID is kept, so that a request can be followed across services; anything else is replaced."""
-    for name, given in headers:
-        if name == b"x-request-id":
-            with suppress(ValueError):
-                return str(UUID(given.decode("latin-1")))
-            break
+    if given:
+        with suppress(ValueError):
+            return str(UUID(given.decode("latin-1")))
     # A UUID of version 4 (RFC 9562, 5.4), in a third of the time that the standard library takes.
     digits = urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
-
-
-def _header(headers: Any, wanted: bytes) -> str | None:
-    for name, value in headers:
-        if name == wanted:
-            text: str = value.decode("latin-1")
-            return text
-    return None

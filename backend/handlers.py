@@ -17,14 +17,20 @@ from litestar.di import Provide
 from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg, PathParameter
-from litestar.types import Empty, ExceptionHandlersMap
+from litestar.types import Empty, ExceptionHandlersMap, HTTPScope
 from litestar.typing import FieldDefinition
+from msgspec import Struct
 
 from backend.compression import EXCLUDED
 from backend.negotiation import offered
 from backend.parameters import header_of, names_of, query_of
 
-type Source = Callable[[Request[Any, Any, Any]], Any]
+
+class Source(Struct, frozen=True):
+    """What makes an argument: of the scope, or of the whole request, which then has to be made first."""
+
+    make: Callable[[Any], Any]
+    wants_request: bool = False
 
 
 class Handler(HTTPRouteHandler):
@@ -70,9 +76,11 @@ class Arguments:
         self, handler: Handler, sources: Mapping[str, Source], defaults: Mapping[str, Any], data: bool
     ) -> None:
         self._handler = handler
-        self._sources = list(sources.items())
+        self._of_scope = [(name, source.make) for name, source in sources.items() if not source.wants_request]
+        self._of_request = [(name, source.make) for name, source in sources.items() if source.wants_request]
         self._defaults = dict(defaults)
         self.has_data = data
+        self.wants_request = data or bool(self._of_request)
         self.has_kwargs = bool(sources or defaults or data)
 
     @classmethod
@@ -86,17 +94,19 @@ class Arguments:
         return cls(handler, known, defaults, data) if known == sources and Empty not in defaults.values() else None
 
     async def to_kwargs(self, connection: Request[Any, Any, Any]) -> dict[str, Any]:
-        arguments = self.without_body(connection)
+        arguments = self.without_body(connection.scope, connection)
         if self.has_data:
             arguments["data"] = await connection.json()
         return arguments
 
-    def without_body(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
-        """All but `data`."""
-        arguments = {name: source(request) for name, source in self._sources}
+    def without_body(self, scope: HTTPScope, request: Request[Any, Any, Any] | None) -> dict[str, Any]:
+        """All but `data`. The request is there if one `wants_request`."""
+        arguments = {name: make(scope) for name, make in self._of_scope}
+        for name, make in self._of_request:
+            arguments[name] = make(request)
         if self._defaults:
             arguments |= self._defaults
-            arguments.update(query_of(self._handler, request.scope["query_string"]).values)
+            arguments.update(query_of(self._handler, scope["query_string"]).values)
         return arguments
 
     def parse_values_from_connection_kwargs(self, connection: object, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -105,18 +115,18 @@ class Arguments:
 
 def _source_of(handler: HTTPRouteHandler, name: str, field: FieldDefinition) -> Source | None:
     if name == "request":
-        return lambda request: request
+        return Source(lambda request: request, wants_request=True)
     if field.is_di_field:
         return _provided(handler.resolve_dependencies()[name])
     if isinstance(field.kwarg_definition, PathParameter):
-        return lambda request: request.scope["path_params"][name]
+        return Source(lambda scope: scope["path_params"][name])
     if isinstance(field.kwarg_definition, ParameterKwarg) and field.kwarg_definition.param_type == ParamType.HEADER:
-        return partial(header_of, field.kwarg_definition)
+        return Source(partial(header_of, field.kwarg_definition))
     return None
 
 
 def _provided(provide: Provide) -> Source | None:
-    """What a plain function makes, of nothing or of the request."""
+    """What a plain function makes: of nothing, the scope or the request."""
     function: Any = provide.dependency
     if (
         not inspect.isroutine(function)
@@ -126,9 +136,11 @@ def _provided(provide: Provide) -> Source | None:
         return None
     match list(inspect.signature(function).parameters):
         case []:
-            return lambda _: function()
+            return Source(lambda _: function())
+        case ["scope"]:
+            return Source(function)
         case ["request"]:
-            return function
+            return Source(function, wants_request=True)
     return None
 
 

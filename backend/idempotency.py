@@ -29,8 +29,8 @@ async def claim_of(request: Request[Any, Any, Any], key: str | None) -> Claim | 
     """The claim of a request whose body has been read: its user, its route, its key and its body, in its type."""
     if key is None:
         return None
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return _claim(request, key, sha256(media.encode() + b"\0" + await request.body()).digest())
+    media = request.scope["state"]["body_type"].encode()
+    return _claim(request, key, sha256(media + b"\0" + await request.body()).digest())
 
 
 def claim_before_reading(request: Request[Any, Any, Any], key: str | None) -> Claim | None:

@@ -4,13 +4,14 @@ A refusal here comes before anything has been read or written (the order of deci
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from msgspec import Struct
 
 from backend.answers import JSON, MSGPACK
 from backend.compression import EXCLUDED, Compressed, coding_of
@@ -55,48 +56,51 @@ def agreed(scope: Scope, stream_max_bytes: float) -> str:
     """The content coding of the answer, which is in the state from now on, with the media types. As `negotiate`."""
     state = scope["state"]
     state["body_type"], state["answer_type"], coding = negotiate(
-        scope["route_handler"], scope["headers"], stream_max_bytes
+        scope["route_handler"], state["headers"], stream_max_bytes
     )
     if coding:
         state["coding"] = coding
     return coding
 
 
-def negotiate(handler: Any, headers: Iterable[tuple[bytes, bytes]], stream_max_bytes: float) -> tuple[str, str, str]:
+def negotiate(handler: Any, headers: Mapping[bytes, bytes], stream_max_bytes: float) -> tuple[str, str, str]:
     """The media types of the body (empty if none is taken) and of the answer, and its content coding (empty: as it is).
 
     Raises UnsupportedMediaType (415), NotAcceptable (406) and BodyTooLarge (413).
     """
-    content_type, accept, codings, length, given = b"", [], [], b"", ""
-    reads = handler.opt.get("reads")  # The one type of a body that is read as it comes.
-    takes_body = reads or handler.parsed_data_field is not None
-    for name, value in headers:
-        match name:
-            case b"accept":
-                accept.append(value.decode("latin-1"))
-            case b"accept-encoding":
-                codings.append(value)
-            case b"content-type":
-                content_type = value
-            case b"content-length":
-                length = value
-            case b"content-encoding" if takes_body and value.lower() != b"identity":
-                raise UnsupportedMediaType
-    if takes_body:
-        given = content_type.partition(b";")[0].strip().lower().decode("latin-1")
-        merges = given == MERGE_PATCH and handler.http_methods == {"PATCH"}
-        if given not in ((reads,) if reads else _BODIES) and not merges:
+    terms, given = terms_of(handler), ""
+    if terms.takes:
+        given = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+        if given not in terms.takes or headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UnsupportedMediaType
-    chosen = _chosen(", ".join(accept)[:_ACCEPT_CHARACTERS] or "*/*", offered(handler))
+    chosen = _chosen(headers.get(b"accept", b"").decode("latin-1")[:_ACCEPT_CHARACTERS] or "*/*", terms.offers)
     if not chosen:
         raise NotAcceptable
-    if length.isdigit() and int(length[:20]) > (handler.resolve_request_max_body_size() or stream_max_bytes):
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length[:20]) > (terms.max_bytes or stream_max_bytes):
         raise BodyTooLarge
-    coding = coding_of(b",".join(codings)[:_ACCEPT_CHARACTERS]) if codings and not handler.opt.get(EXCLUDED) else ""
-    return given, chosen, coding
+    wanted = headers.get(b"accept-encoding", b"") if terms.compresses else b""
+    return given, chosen, coding_of(wanted[:_ACCEPT_CHARACTERS]) if wanted else ""
+
+
+class _Terms(Struct, frozen=True):
+    """What a handler takes and offers; `max_bytes` of a body, or None for a stream of any length."""
+
+    takes: frozenset[str]
+    offers: tuple[str, ...]
+    max_bytes: int | None
+    compresses: bool
 
 
 @cache
+def terms_of(handler: HTTPRouteHandler) -> _Terms:
+    reads = handler.opt.get("reads")  # The one type of a body that is read as it comes.
+    takes = frozenset({reads}) if reads else _BODIES if handler.parsed_data_field is not None else frozenset()
+    if takes and handler.http_methods == {"PATCH"}:
+        takes |= {MERGE_PATCH}
+    return _Terms(takes, offered(handler), handler.resolve_request_max_body_size(), not handler.opt.get(EXCLUDED))
+
+
 def offered(handler: HTTPRouteHandler) -> tuple[str, ...]:
     """The media types that a handler answers with: whatever is JSON can be MessagePack."""
     media_type = str(getattr(handler.media_type, "value", handler.media_type) or JSON).partition(";")[0]
@@ -124,15 +128,12 @@ def _weight(weights: Mapping[str, float], media_type: str) -> float:
 
 
 async def before_handler(request: Request[Any, Any, Any]) -> Response[None] | None:
-    """Runs before every handler. Answers OPTIONS, of which the framework names only the methods that it met first.
-
-    Raises ValidationFailed (422) when a query parameter is unknown, repeated or not what it has to be, and names it as
-    it was sent, which the framework would not. It then names the bad fields of the body as well; if that cannot be
-    parsed, MalformedJson or MalformedMsgpack (400).
+    """Runs before every handler. Answers OPTIONS, of which the framework names only the methods that it met first, and
+    raises what `refuse_bad_parameters` does.
     """
     if request.scope["method"] == "OPTIONS":
         return Response(None, status_code=204, headers={"Allow": _allowed(request)})
-    await _refuse_bad_parameters(request)
+    await refuse_bad_parameters(request.scope, request)
     return None
 
 
@@ -141,10 +142,14 @@ def _allowed(request: Request[Any, Any, Any]) -> str:
     return with_head(", ".join(next(route.methods for route in request.app.routes if route.path_format == template)))
 
 
-async def _refuse_bad_parameters(request: Request[Any, Any, Any]) -> None:
-    handler: Any = request.scope["route_handler"]
-    if errors := query_of(handler, request.scope["query_string"]).errors:
-        if handler.parsed_data_field is not None:
+async def refuse_bad_parameters(scope: HTTPScope, request: Request[Any, Any, Any] | None) -> None:
+    """Raises ValidationFailed (422) when a query parameter is unknown, repeated or not what it has to be, and names it
+    as it was sent, which the framework would not. Where there is a request to have it from, it then names the bad
+    fields of the body as well; if that cannot be parsed, MalformedJson or MalformedMsgpack (400).
+    """
+    handler: Any = scope["route_handler"]
+    if errors := query_of(handler, scope["query_string"]).errors:
+        if request and handler.parsed_data_field is not None:
             errors = [*errors, *await _errors_in_body(request)]
         raise ValidationFailed(errors=errors)
 

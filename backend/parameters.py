@@ -11,10 +11,10 @@ from typing import Any, Final, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request
 from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg
+from litestar.types import HTTPScope
 from msgspec import Struct, convert
 from msgspec.structs import fields
 
@@ -41,16 +41,15 @@ def query_of(handler: HTTPRouteHandler, query: bytes) -> Query:
     return _remembered(handler, query) if len(query) <= _REMEMBERED_BYTES else _read(handler, query)
 
 
-def header_of(marks: ParameterKwarg, request: Request[Any, Any, Any]) -> str | None:
-    """The value of a header that may be left out; several are one list (RFC 9110, 5.3).
+def header_of(marks: ParameterKwarg, scope: HTTPScope) -> str | None:
+    """The value of a header that may be left out.
 
     Raises ValidationFailed (422) when it is shorter or longer than its marks allow.
     """
-    wanted = (marks.name or "").lower().encode()
-    given = [value for name, value in request.scope["headers"] if name == wanted]
-    if not given:
+    given = scope["state"]["headers"].get((marks.name or "").lower().encode())
+    if given is None:
         return None
-    text = b", ".join(given).decode("latin-1")
+    text: str = given.decode("latin-1")
     least, most = marks.min_length or 0, marks.max_length or len(text)
     if not least <= len(text) <= most:
         message = f"Expected from {least} to {most} characters."

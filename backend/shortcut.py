@@ -8,7 +8,7 @@ layer above it, goes the framework's own way, and so does a request for no handl
 """
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from litestar import Litestar, Response
@@ -24,7 +24,7 @@ from backend.body import Body
 from backend.compression import Compressed
 from backend.faults import EXCEPTION_HANDLERS, problem_of, refuse
 from backend.handlers import Arguments, Handler
-from backend.negotiation import Negotiation, agreed, before_handler
+from backend.negotiation import Negotiation, agreed, before_handler, refuse_bad_parameters
 from backend.security.authentication import BearerAuthentication, principal_of
 from backend.security.guards import recheck
 from backend.security.tokens import AccessTokens
@@ -50,7 +50,8 @@ class Shortcut:
     def _way(self, scope: HTTPScope) -> "_Way | None":
         """None: the framework's own."""
         path = scope["path"]
-        if path.endswith("/") or "//" in path or scope.get("root_path") or not _has_plain_host(scope):
+        host = scope["state"]["headers"].get(b"host", b"")
+        if path.endswith("/") or "//" in path or scope.get("root_path") or not _PLAIN_HOST.fullmatch(host):
             return None
         try:
             found = self._app.asgi_router.handle_routing(path=path, method=scope["method"])
@@ -71,7 +72,7 @@ class Shortcut:
                 scope["user"] = principal_of(scope, self._tokens)
             if coding := agreed(scope, self._stream_max_bytes):
                 send = compressed = Compressed(send, coding, scope)
-            response = await self._response(way, Body(scope, receive, send))
+            response = await self._response(way, scope, receive, send)
             await response(scope, receive, send)
         except Exception as error:  # Whatever it is: the framework answers everything that is raised, too.
             if scope["state"]["exchange"].status or (compressed and compressed.has_begun):
@@ -81,27 +82,30 @@ class Shortcut:
             if compressed:
                 await compressed.end()
 
-    async def _response(self, way: "_Way", request: Body) -> ASGIApp:
+    async def _response(self, way: "_Way", scope: HTTPScope, receive: Receive, send: Send) -> ASGIApp:
+        request: Any = Body(scope, receive, send) if way.wants_request else None
         for guard in way.guards:
             await guard(request, way.handler)
-        if request.scope["query_string"]:
-            await before_handler(request)
-        arguments = way.arguments.without_body(request)
+        if scope["query_string"]:
+            await refuse_bad_parameters(scope, request)
+        arguments = way.arguments.without_body(scope, request)
         if way.arguments.has_data:
             arguments["data"] = await request.json()
-        content = await way.handler.fn(**arguments)
+        content = await way.call(**arguments)
         if isinstance(content, Response) and not isinstance(content, Answer):
-            return await way.handler.to_response(self._app, content, request)
+            return await way.handler.to_response(self._app, content, request or Body(scope, receive, send))
         answer = content if isinstance(content, Answer) else Answer(content)
-        return answer.rendered(request.scope, way.head, way.media_type, way.status_code)
+        return answer.rendered(scope, way.head, way.media_type, way.status_code)
 
 
 class _Way(Struct, frozen=True):
     """What is known of a handler before there is a request."""
 
     handler: Handler
+    call: Callable[..., Awaitable[Any]]
     arguments: Arguments
     guards: list[Any]
+    wants_request: bool
     authenticates: bool
     head: Head
     media_type: str
@@ -113,10 +117,13 @@ class _Way(Struct, frozen=True):
         if not isinstance(handler, Handler) or handler.arguments is None or _asks_for_more(handler):
             return None
         headers = {one.name: str(one.value) for one in handler.resolve_response_headers() if not one.documentation_only}
+        guards = list(handler.resolve_guards())
         return cls(
             handler,
+            handler.fn,
             handler.arguments,
-            list(handler.resolve_guards()),
+            guards,
+            handler.arguments.wants_request or bool(guards),
             not handler.opt.get("exclude_from_auth"),
             head_of(headers),
             get_enum_string_value(handler.media_type) or JSON,
@@ -141,13 +148,6 @@ def _asks_for_more(handler: HTTPRouteHandler) -> bool:
         and not any((handler.resolve_data_dto(), handler.resolve_return_dto(), handler.has_sync_callable))
         and not (returned is ASGIApp or is_async_callable(returned))
     )
-
-
-def _has_plain_host(scope: HTTPScope) -> bool:
-    for name, value in scope["headers"]:
-        if name == b"host":
-            return _PLAIN_HOST.fullmatch(value) is not None
-    return True
 
 
 async def _refuse(error: Exception, scope: HTTPScope, send: Send) -> None:

@@ -71,7 +71,7 @@ class Statement(Struct, frozen=True):
     def values(self, parameters: Mapping[str, object]) -> list[object]:
         """Raises ProgrammingError for one that is missing."""
         try:
-            return [parameters[name] for name in self.distinct]
+            return list(map(parameters.__getitem__, self.distinct))
         except KeyError as missing:
             raise ProgrammingError(f"the statement wants a value for {missing}") from None
 

@@ -1,9 +1,6 @@
 """What a handler is given of the database: a door that opens as the caller."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from litestar import Request
+from litestar.types import Scope
 
 from backend.database.connections import Connections
 from backend.security.tokens import Principal
@@ -19,15 +16,11 @@ class Doors:
         self._pool = pool
         self._timeout_ms = round(settings.statement_timeout * 1000)
 
-    def open(self, scope: Mapping[str, Any]) -> Conn:
+    def open(self, scope: Scope) -> Conn:
         """As whoever the access token says, or as nobody; GET, and HEAD with it, may only read."""
-        read_only = scope["method"] == "GET"
+        read_only = scope.get("method") == "GET"
         principal: Principal | None = scope.get("user")
         if principal is None:
             return Conn(self._pool, Context(self._timeout_ms, read_only))
         context = Context(self._timeout_ms, read_only, principal.user_id, principal.session_id)
         return Conn(self._pool, context)
-
-    def provide(self, request: Request[Any, Any, Any]) -> Conn:
-        """The dependency `conn`."""
-        return self.open(request.scope)

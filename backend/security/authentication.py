@@ -28,12 +28,14 @@ class BearerAuthentication:
 
 
 def principal_of(scope: Scope, tokens: AccessTokens) -> Principal:
-    """`Bearer` only, and one header only (RFC 6750, 2.1). Raises NotAuthenticated and InvalidToken (401)."""
-    given = [value for name, value in scope["headers"] if name == b"authorization"]
-    if not given:
+    """`Bearer` only (RFC 6750, 2.1); of several headers the list is no token. Raises NotAuthenticated and InvalidToken
+    (401).
+    """
+    given = scope["state"]["headers"].get(b"authorization")
+    if given is None:
         raise errors.NotAuthenticated
-    scheme, _, token = given[0].decode("latin-1").partition(" ")
-    if len(given) > 1 or scheme.lower() != "bearer":
+    scheme, _, token = given.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
         raise errors.InvalidToken
     try:
         return tokens.verify(token)

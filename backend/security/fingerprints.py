@@ -45,8 +45,8 @@ def client_address(scope: Mapping[str, Any], trusted_proxies: int) -> str:
     `Forwarded` (RFC 7239) is ignored: a proxy that does not know it passes on what the client wrote.
     """
     if trusted_proxies:
-        lines = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
-        for entry in b",".join(lines).rsplit(b",", trusted_proxies)[-trusted_proxies:]:
+        entries = scope["state"]["headers"].get(b"x-forwarded-for", b"").rsplit(b",", trusted_proxies)
+        for entry in entries[-trusted_proxies:]:
             if len(entry) <= _ADDRESS_CHARACTERS and (address := _canonical(entry.decode("latin-1"))):
                 return address
     client = scope.get("client")

@@ -28,5 +28,5 @@ class Origins:
     def of(self, scope: Mapping[str, Any]) -> Origin:
         """The address is the one that our own proxies vouch for; of the user agent the first 500 characters."""
         address = client_address(scope, self._trusted_proxies)
-        agent = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")
+        agent: str = scope["state"]["headers"].get(b"user-agent", b"").decode("latin-1")
         return Origin(address, throttle_prefix(address), agent.replace("\x00", "")[:_USER_AGENT_CHARACTERS])

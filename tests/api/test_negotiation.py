@@ -151,6 +151,12 @@ async def test_several_accept_headers_are_one_list(client: httpx.AsyncClient, so
         assert (await client.get("/v1/users/me", headers=headers)).status_code == 200
 
 
+async def test_several_content_types_are_none(client: httpx.AsyncClient, ada: Person) -> None:
+    for pair in (("text/plain", "application/json"), ("application/json", "application/json")):
+        headers = [*ada.items(), *(("content-type", one) for one in pair)]
+        refused(await client.post("/v1/items", content=ITEM, headers=headers), 415, "unsupported_media_type")
+
+
 async def test_nothing_need_be_said_of_what_is_accepted(client: httpx.AsyncClient, someone: Person) -> None:
     del client.headers["accept"]
     assert (await client.get("/v1/users/me", headers=someone)).status_code == 200

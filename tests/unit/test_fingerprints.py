@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.headers import by_name
 from backend.security.fingerprints import UNKNOWN_ADDRESS, Fingerprints, client_address, throttle_prefix
 from backend.security.keyring import new_signing_key
 from backend.security.secret_keys import new_secret_key
@@ -16,8 +17,8 @@ PEER = "192.0.2.1"
 
 
 def scope(*forwarded: str, peer: str | None = PEER, name: bytes = b"x-forwarded-for") -> dict[str, Any]:
-    headers = [(b"host", b"x"), *((name, line.encode("latin-1")) for line in forwarded)]
-    return {"type": "http", "headers": headers, "client": None if peer is None else (peer, 4711)}
+    headers = by_name([(b"host", b"x"), *((name, line.encode("latin-1")) for line in forwarded)])
+    return {"type": "http", "state": {"headers": headers}, "client": None if peer is None else (peer, 4711)}
 
 
 @pytest.mark.checklist(18)
@@ -77,7 +78,7 @@ def test_a_peer_without_an_address_is_the_unknown_one() -> None:
     assert client_address(scope(peer=None), 0) == UNKNOWN_ADDRESS
     assert client_address(scope(peer="testclient"), 0) == UNKNOWN_ADDRESS
     assert client_address(scope(peer=""), 1) == UNKNOWN_ADDRESS
-    assert client_address({"headers": []}, 0) == UNKNOWN_ADDRESS
+    assert client_address({}, 0) == UNKNOWN_ADDRESS
 
 
 @given(st.lists(st.text(st.characters(max_codepoint=255)), max_size=3), st.integers(0, 4))

@@ -10,6 +10,7 @@ import pytest
 from litestar import Litestar, Request
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.types import Scope
 from msgspec import Struct
 
 from backend.answers import Answer
@@ -55,6 +56,11 @@ async def of_a_body(data: JSONBody[Thing], plain: NamedDependency[str], asked: N
     return Seen([data.name, plain, asked])
 
 
+@get("/scope")
+async def of_the_scope(verb: NamedDependency[str]) -> Seen:
+    return Seen([verb])
+
+
 @get("/request")
 async def of_the_request(request: Request[Any, Any, Any]) -> Seen:
     return Seen([request.scope["path"]])
@@ -75,7 +81,7 @@ async def of_a_dependency_of_another(deeper: NamedDependency[str]) -> Seen:
     return Seen([deeper])
 
 
-BOUND: Final = [of_a_path, of_a_query, of_a_body, of_the_request]
+BOUND: Final = [of_a_path, of_a_query, of_a_body, of_the_scope, of_the_request]
 LEFT: Final = [of_a_query_that_has_to_be, of_a_generator, of_a_coroutine, of_a_dependency_of_another]
 closed: Final[list[str]] = []
 
@@ -93,6 +99,10 @@ def asked(request: Request[Any, Any, Any]) -> str:
     return request.scope["path"]
 
 
+def verb(scope: Scope) -> str:
+    return str(scope.get("method"))
+
+
 def deeper(plain: NamedDependency[str]) -> str:
     return f"deeper than {plain}"
 
@@ -104,6 +114,7 @@ def other() -> Litestar:
         dependencies={
             "plain": Provide(lambda: "plain", sync_to_thread=False),
             "asked": Provide(asked, sync_to_thread=False),
+            "verb": Provide(verb, sync_to_thread=False),
             "generated": Provide(generated),
             "later": Provide(later),
             "deeper": Provide(deeper, sync_to_thread=False),
@@ -156,6 +167,10 @@ async def test_an_argument_comes_from_the_query_under_the_name_that_it_has_there
 async def test_arguments_come_from_the_body_and_from_plain_functions(client: httpx.AsyncClient) -> None:
     answer = await client.post("/body", json={"name": "A lens"})
     assert (answer.status_code, answer.json()) == (201, {"what": ["A lens", "plain", "/body"]})
+
+
+async def test_an_argument_comes_from_the_scope(client: httpx.AsyncClient) -> None:
+    assert await seen(client, "/scope") == ["GET"]
 
 
 async def test_an_argument_is_the_request(client: httpx.AsyncClient) -> None:
