@@ -13,6 +13,11 @@ from backend.answers import MSGPACK
 from backend.errors import BadRequest, BodyTooLarge, MalformedJson, MalformedMsgpack
 from backend.rereading import bounded, read_json_again, read_msgpack_again
 
+# Of a body that anybody may send: whoever has not logged in shall not have a mebibyte of memory for nothing.
+ANYBODYS_MAX_BYTES: Final = 16 * 1024
+# A body may come in so many pieces, and in more if they are not tiny: each costs the event loop a turn.
+_FREE_PIECES: Final = 1024
+_LEAST_PIECE_BYTES: Final = 64
 # Besides DecodeError: text that is no UTF-8, and a nesting that is deeper than the stack.
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -23,16 +28,20 @@ class Body(Request[Any, Any, Any]):
     __slots__ = ()
 
     async def body(self) -> bytes:
-        """Raises BodyTooLarge (413), BadRequest (400) when the client goes before it has sent everything."""
+        """Raises BodyTooLarge (413), also for one that comes crumb by crumb, and BadRequest (400) when the client goes
+        before it has sent everything.
+        """
         if self._body is Empty:
             most = self.route_handler.resolve_request_max_body_size()
-            raw, more = bytearray(), True
+            raw, pieces, more = bytearray(), 0, True
             while more:
                 message: Any = await self.receive()
                 if message["type"] == "http.disconnect":
                     raise BadRequest
                 raw += message.get("body", b"")
-                if most is not None and len(raw) > most:
+                pieces += 1
+                is_crumbs = len(raw) < (pieces - _FREE_PIECES) * _LEAST_PIECE_BYTES
+                if is_crumbs or (most is not None and len(raw) > most):
                     raise BodyTooLarge
                 more = message.get("more_body", False)
             self._body = self._connection_state.body = bytes(raw)
@@ -49,9 +58,9 @@ class Body(Request[Any, Any, Any]):
         try:
             try:
                 return decoder.decode(raw)
-            except msgspec.ValidationError:
+            except msgspec.ValidationError as error:
                 read_again = read_msgpack_again if packed else read_json_again
-                return read_again(raw, decoder.type, self.app.state.settings.password_min_length)
+                return read_again(raw, decoder.type, self.app.state.settings.password_min_length, error)
         except UNREADABLE:
             raise (MalformedMsgpack if packed else MalformedJson) from None
 

@@ -212,9 +212,10 @@ class PreconditionFailed(Problem):
 
 
 class BodyTooLarge(Problem):
-    """The body is larger than the route takes. Nothing was done."""
+    """The body is larger than the route takes, or came in too many tiny pieces. Nothing was done."""
 
-    status_code, code, title, detail = 413, "body_too_large", "Body too large", "The body is too large."
+    status_code, code, title = 413, "body_too_large", "Body too large"
+    detail = "The body is too large, or came in too many tiny pieces."
 
 
 class UnsupportedMediaType(Problem):

@@ -1,6 +1,7 @@
 """From what was raised to what is answered: the one error shape, application/problem+json (RFC 9457)."""
 
 from collections.abc import Callable
+from traceback import walk_tb
 from typing import Any, Final
 
 import msgspec
@@ -104,8 +105,18 @@ def _of_database(error: psycopg.Error) -> Problem:
     if kind is None and not state and isinstance(error, psycopg.OperationalError):
         kind = errors.DatabaseUnavailable  # The connection broke, so nobody said a state.
     if kind is None or kind is errors.DatabaseUnavailable:
-        _log.error("database_fault", sqlstate=state, constraint=constraint, kind=type(error).__name__)
+        kinds = {"sqlstate": state, "constraint": constraint, "kind": type(error).__name__}
+        _log.error("database_fault", **kinds, query=_query_of(error))
     return (kind or errors.InternalError)()
+
+
+def _query_of(error: psycopg.Error) -> str | None:
+    """The function of `queries` whose statement it was."""
+    for frame, _ in walk_tb(error.__traceback__):
+        module = frame.f_globals["__name__"]
+        if module.startswith("queries.") and not module.startswith("queries._"):
+            return f"{module}.{frame.f_code.co_name}"
+    return None
 
 
 def _of_signature(error: ValidationException) -> Problem:

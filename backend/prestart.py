@@ -1,6 +1,7 @@
 """Waits for PostgreSQL, then verifies that it is fit to be served from."""
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
@@ -20,6 +21,7 @@ from queries.context import Context
 from queries.schema import RoleRights
 
 _ANSWER_SECONDS: Final = 10.0
+_MOMENT_SECONDS: Final = 1.0
 
 # What waiting does not mend, in libpq's words and the server's (in a server's other language one waits in vain).
 _LASTING: Final = (
@@ -56,21 +58,21 @@ _FAULTS: Final = {
 }
 
 
-def prestart(settings: Settings, patience: float = 30.0) -> None:
+def prestart(settings: Settings, patience: float = 30.0, say: Callable[[str], object] = lambda _: None) -> None:
     """Waits up to `patience` seconds for PostgreSQL. Raises OperatorError with what is wrong, in one line.
 
     The schema must be at least as new as this release knows: migrations of a newer release do no harm, so that a
     deployment can migrate first and roll on after.
     """
-    asyncio.run(_prestart(settings, patience))
+    asyncio.run(_prestart(settings, patience, say))
 
 
-async def _prestart(settings: Settings, patience: float) -> None:
+async def _prestart(settings: Settings, patience: float, say: Callable[[str], object]) -> None:
     if settings.database_url is None:
         raise OperatorError("DATABASE_URL is missing")
     alone = Alone(conninfo(settings.database_url, settings))
     try:
-        connection = await _connected(alone, patience)
+        connection = await _connected(alone, patience, say)
         refuse_old(connection.info)
         if settings.database_pooler == "transaction":
             _refuse_wrong_settings(connection)
@@ -96,9 +98,19 @@ def _refuse_wrong_settings(connection: Connection) -> None:
         raise OperatorError(f"behind a pooler a DBA must run: {'; '.join(statements)};")
 
 
-async def _connected(alone: Alone, patience: float) -> Connection:
-    """Tries again with growing pauses, as long as waiting can help."""
+async def _connected(alone: Alone, patience: float, say: Callable[[str], object]) -> Connection:
+    """Tries again with growing pauses, as long as waiting can help, and says so if it takes more than a moment."""
     until, pause = monotonic() + patience, 0.1
+    moment = asyncio.get_running_loop().call_later(
+        _MOMENT_SECONDS, say, f"Waiting up to {patience:.0f} s for PostgreSQL to answer"
+    )
+    try:
+        return await _tried(alone, until, pause)
+    finally:
+        moment.cancel()
+
+
+async def _tried(alone: Alone, until: float, pause: float) -> Connection:
     while True:
         try:
             async with asyncio.timeout(until - monotonic()):

@@ -6,6 +6,7 @@ from litestar import Controller
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
+from backend.body import ANYBODYS_MAX_BYTES
 from backend.contracts.login import Login, Refresh, Tokens
 from backend.errors import InvalidCredentials, InvalidRefreshToken, TooManyAttempts
 from backend.handlers import post
@@ -25,6 +26,7 @@ class LoginController(Controller):
         exclude_from_auth=True,
         exclude_from_compression=True,
         status_code=200,
+        request_max_body_size=ANYBODYS_MAX_BYTES,
         raises=[InvalidCredentials, TooManyAttempts],
     )
     async def login(
@@ -46,6 +48,7 @@ class LoginController(Controller):
         exclude_from_auth=True,
         exclude_from_compression=True,
         status_code=200,
+        request_max_body_size=ANYBODYS_MAX_BYTES,
         raises=[InvalidRefreshToken, TooManyAttempts],
     )
     async def refresh(

@@ -5,6 +5,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import UNSET
 
+from backend.body import ANYBODYS_MAX_BYTES
 from backend.contracts.users import Deletion, PasswordChange, ProfilePatch, SignUp
 from backend.errors import EmailTaken, InvalidToken, LastAdmin, SignupClosed, TooManyAttempts, WrongPassword
 from backend.handlers import get, patch, post, put
@@ -24,6 +25,7 @@ class UserController(Controller):
         "/",
         exclude_from_auth=True,
         guards=[require_open_signup],
+        request_max_body_size=ANYBODYS_MAX_BYTES,
         raises=[SignupClosed, EmailTaken, TooManyAttempts],
     )
     async def sign_up(

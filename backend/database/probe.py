@@ -4,6 +4,7 @@ An exhausted pool is no reason to be taken out of rotation: the other replicas w
 """
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import Final
 
@@ -54,11 +55,11 @@ class Probe:
         self._alone = Alone(conninfo(settings.database_url, settings))
         self._door = Conn(self._alone, Context(timeout_ms=2000, read_only=True))
         self._wanted = frozenset(file.name for file in files())
-        self._healthy = False
+        self._healthy: bool | None = None
 
     @property
     def ready(self) -> bool:
-        return self._healthy and not draining.is_set()
+        return bool(self._healthy) and not draining.is_set()
 
     async def run(self) -> None:
         """Looks until it is cancelled."""
@@ -74,9 +75,10 @@ class Probe:
         try:
             async with asyncio.timeout(3):
                 applied = {migration.name for migration in await schema.migrations(self._door)}
-            healthy = self._wanted <= applied
+            missing = sorted(self._wanted - applied)
+            healthy = not missing
         except (psycopg.Error, TimeoutError):
-            healthy = False
+            healthy, missing = False, []
         if healthy != self._healthy:
-            _log.info("readiness", ready=healthy)
+            _log.log(logging.INFO if healthy else logging.WARNING, "readiness", ready=healthy, not_migrated=missing)
         self._healthy = healthy

@@ -24,7 +24,7 @@ class Database(NamedTuple):
     binaries: Path | None
 
 
-@click.group(epilog='Example: backend database psql -c "SELECT count(*) FROM users"')
+@click.group(epilog='Example: backend database psql -c "\\d items"')
 def database() -> None:
     """Reach the embedded or the configured database, as its owner."""
 
@@ -42,13 +42,14 @@ def url() -> None:
 
 @database.command(
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    epilog='Example: backend database psql -c "SELECT count(*) FROM users"',
+    epilog='Example: backend database psql -c "\\d items"',
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
     """Open psql on the database, or hand ARGUMENTS to it.
 
-    The role is that of `backend database url`. An embedded server that does not run is started meanwhile.
+    The role is that of `backend database url`. Row security binds it too, so to it the tables look empty. An embedded
+    server that does not run is started meanwhile.
     """
     with _database() as found:
         program = str(found.binaries / "psql") if found.binaries else shutil.which("psql")

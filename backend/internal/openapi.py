@@ -4,6 +4,7 @@ import msgspec
 import rich_click as click
 from litestar import Router
 
+from backend.checks.statements.reading import imported
 from backend.operators import OperatorError
 
 
@@ -23,8 +24,7 @@ def openapi(path: str) -> None:
 
 
 def document_of_the_routes() -> bytes:
-    """What is written."""
-    from backend.app import api
-    from backend.documentation.document import openapi_json
-
-    return msgspec.json.format(openapi_json(Router("/", route_handlers=api()).routes)) + b"\n"
+    """What is written. Raises OperatorError where the routes or their examples cannot be imported."""
+    api, openapi_json = imported("backend.app").api, imported("backend.documentation.document").openapi_json
+    document: bytes = openapi_json(Router("/", route_handlers=api()).routes)
+    return msgspec.json.format(document) + b"\n"

@@ -95,7 +95,7 @@ def _announcer(settings: Settings) -> Callable[[str], object]:
 def _check_database(settings: Settings, say: Callable[[str], object]) -> None:
     from backend.prestart import prestart
 
-    prestart(settings)
+    prestart(settings, say=say)
     say("PostgreSQL answers, and its role and schema are fit to serve from")
 
 

@@ -11,6 +11,7 @@ from backend.app import at_the_edge
 from backend.settings import Settings
 from tests.api.shapes import bad_fields, refused
 from tests.people import PASSWORD, Person, new_email
+from tests.routes import routes_of
 
 JSON = {"content-type": "application/json"}
 
@@ -161,3 +162,38 @@ async def test_a_body_without_a_length_is_refused_when_it_has_become_too_large(
 
     refused(await client.post("/v1/items", content=chunks(), headers=ada | JSON), 413, "body_too_large")
     assert read < 64
+
+
+@pytest.mark.checklist(51)
+def test_what_anybody_may_send_is_small(app: Litestar) -> None:
+    open_to_all = [
+        route.handler
+        for route in routes_of(app)
+        if route.handler.opt.get("exclude_from_auth") and route.handler.parsed_data_field is not None
+    ]
+    assert len(open_to_all) == 3
+    assert {one.resolve_request_max_body_size() for one in open_to_all} == {16 * 1024}
+
+
+async def pieces(content: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+@pytest.mark.checklist(51)
+@pytest.mark.parametrize(("length", "size", "status"), [(900, 1, 201), (1_500, 1, 413), (200_000, 64, 201)])
+async def test_a_body_that_comes_crumb_by_crumb_is_refused_before_it_is_whole(
+    client: httpx.AsyncClient, ada: Person, length: int, size: int, status: int
+) -> None:
+    body = pieces(b'{"title":"Crumbs"}'.ljust(length), size)
+    assert (await client.post("/v1/items", content=body, headers=ada | JSON)).status_code == status
+
+
+@pytest.mark.checklist(51)
+async def test_of_very_many_bad_values_the_first_is_told(client: httpx.AsyncClient, ada: Person) -> None:
+    many = b"[" + b"[]," * 60_000
+    answer = await client.post("/v1/items/batch", content=many + b"[]]", headers=ada | JSON)
+    assert bad_fields(answer) == {"/0": "invalid"}
+    for malformed in (many, many + b"x]", many + b'"\xff"]'):
+        answer = await client.post("/v1/items/batch", content=malformed, headers=ada | JSON)
+        refused(answer, 400, "malformed_json")

@@ -7,9 +7,11 @@ from time import monotonic
 import httpx
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from backend.app import create_app
 from backend.database.embedded import Embedded
+from backend.database.migrate import files
 from backend.database.probe import Probe
 from backend.settings import Settings
 from backend.worker import draining
@@ -88,7 +90,10 @@ async def test_a_schema_that_is_too_old_is_unready(postgres: Embedded, worker_id
                 assert await becomes(client, READY)
                 newest = "(SELECT max(name) FROM schema_migrations)"
                 superuser.execute(f"UPDATE schema_migrations SET name = 'x' WHERE name = {newest}".encode())
-                assert await becomes(client, UNREADY)
+                with capture_logs() as logs:
+                    assert await becomes(client, UNREADY)
+    (line,) = [one for one in logs if one["event"] == "readiness"]
+    assert (line["ready"], line["not_migrated"], line["log_level"]) == (False, [files()[-1].name], "warning")
 
 
 async def test_a_schema_that_is_newer_is_ready(postgres: Embedded, worker_id: str) -> None:

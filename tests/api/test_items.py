@@ -132,6 +132,17 @@ async def test_a_merge_patch_is_read_as_one(client: httpx.AsyncClient, ada: Pers
     assert (answer.status_code, answer.json()["title"]) == (200, "New")
 
 
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_what_is_done_to_one_item_is_done_to_no_other(
+    client: httpx.AsyncClient, ada: Person, method: str
+) -> None:
+    before, item, after = [await add_item(client, ada, title=f"Item {number}") for number in range(3)]
+    body = {"title": "Another"} if method == "PATCH" else None
+    assert (await client.request(method, f"/v1/items/{item['id']}", json=body, headers=ada)).is_success
+    for other in (before, after):
+        assert (await client.get(f"/v1/items/{other['id']}", headers=ada)).json() == other
+
+
 async def test_a_deleted_item_is_gone(client: httpx.AsyncClient, ada: Person) -> None:
     item = await add_item(client, ada)
     deleted = await client.delete(f"/v1/items/{item['id']}", headers=ada)

@@ -1,5 +1,6 @@
 """What the commands have in common, and those of a deployment: `migrate` and `prestart`."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -65,6 +66,11 @@ def test_an_owner_who_cannot_connect_is_told_why(
 def test_without_an_owner_that_is_said(place: Place, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_OWNER_URL")
     assert refused(*words).startswith("DATABASE_OWNER_URL is needed")
+
+
+def test_routes_that_cannot_be_imported_are_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "backend.documentation.document", None)
+    assert "backend.documentation.document cannot be imported: ModuleNotFoundError" in refused("openapi", "-")
 
 
 def test_an_interrupted_command_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,7 @@ def test_a_dry_run_shows_a_tree_and_writes_nothing(here: Path, unchanged: None) 
         (["pages", "title:text"], "backend/contracts/pages.py is there already"),
         (["answers", "title:text"], "Answer would be two things in"),
         (["idempotency", "title:text", "--singular", "promise"], "tests/expected/idempotency.py is there already"),
+        (["migrations", "title:text"], "queries/migrations is there already"),
         (["cases", "title:text"], "its singular cannot be told from it"),
         (["zithers", "title:varchar"], "there is no type 'varchar'"),
         (["zithers", "order:int"], "the field order is a reserved word of SQL"),
@@ -170,7 +171,7 @@ def test_what_would_not_start_is_taken_back(here: Path, unchanged: None) -> None
     files = planned(Resource.of(ZITHERS[0], ZITHERS[1:]), here)
     assert files[2].path == "backend/contracts/zithers.py"
     broken = [*files[:2], File(files[2].path, None, "1 / 0\n"), *files[3:]]
-    with pytest.raises(OperatorError, match="would not start with it: ZeroDivisionError"):
+    with pytest.raises(OperatorError, match=r"would not start with it: .*ZeroDivisionError"):
         written(broken, here)
 
 

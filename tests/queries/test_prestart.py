@@ -199,6 +199,16 @@ def test_where_nobody_listens_waiting_has_an_end(attempts: list[Alone]) -> None:
     assert 1 < len(attempts) < 5
 
 
+def test_that_it_waits_is_said_after_a_moment_and_not_before(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    prestart(place.settings, say=said.append)
+    assert said == []
+    monkeypatch.setattr("backend.prestart._MOMENT_SECONDS", 0.01)
+    with pytest.raises(OperatorError):
+        prestart(without_database(), 0.5, said.append)
+    assert said == ["Waiting up to 0 s for PostgreSQL to answer"]
+
+
 def test_who_listens_and_never_answers_is_not_waited_for_any_longer(attempts: list[Alone]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"postgresql://app:secret@127.0.0.1:{listener.getsockname()[1]}/none"

@@ -19,7 +19,8 @@ from litestar.di import NamedDependency
 from backend import edge
 from backend.logs import configure_logs, redact
 from backend.settings import Settings
-from queries._fetch import Conn, execute
+from queries import items
+from queries._fetch import Cheap, Conn, execute
 from tests.conftest import client_of, running
 from tests.people import PASSWORD, Person, join
 
@@ -191,6 +192,18 @@ async def test_a_fault_is_logged_under_the_id_that_the_answer_carries(
     assert answer.json()["instance"] == f"urn:uuid:{line['request_id']}"
     assert line.get("sqlstate") == "42P01" or "InvalidTextRepresentation" in line["exception"]
     assert CANARY not in json.dumps(line)
+
+
+async def test_of_a_statement_that_fails_the_function_is_logged_that_asked_it(
+    logging_app: Callable[..., Any], lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(items, "FIND", Cheap("SELECT id, titel FROM items WHERE id = %(item_id)s"))
+    async with logging_app() as (_, client):
+        ada = await join(client, "ada")
+        lines()
+        assert (await client.get(f"/v1/items/{uuid4()}", headers=ada)).status_code == 500
+        (line,) = [line for line in lines() if line["event"] == "database_fault"]
+    assert (line["query"], line["kind"]) == ("queries.items.find", "UndefinedColumn")
 
 
 def secrets_of(settings: Settings, person: Person) -> set[str]:

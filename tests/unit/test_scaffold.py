@@ -47,6 +47,11 @@ def test_a_singular_that_would_break_the_code_is_refused(given: str) -> None:
         singular_of("sheep", given)
 
 
+def test_a_singular_that_is_the_plural_is_refused_for_that() -> None:
+    with pytest.raises(OperatorError, match="is the plural as well"):
+        singular_of("news", "news")
+
+
 @pytest.mark.parametrize("plural", ["data", "added", "removal", "conn", "cursor", "if_match"])
 def test_a_resource_is_not_called_as_what_its_controller_has_by_that_name(plural: str) -> None:
     with pytest.raises(OperatorError, match="means something else"):
@@ -98,6 +103,7 @@ async def test_the_reserved_words_are_those_of_postgresql(superuser: Connection)
         ("books", ["title_:text"], "lower-case letters, digits"),
         ("books", ["a__b:text"], "lower-case letters, digits"),
         ("books", ["1st:text"], "lower-case letters, digits"),
+        ("books", ["i:int"], "looks like a digit"),
         ("books", ["user:text"], "the field user is a reserved word of SQL"),
         ("books", ["limit:int"], "the field limit is a reserved word of SQL"),
         ("books", ["class:text"], "say more, as in book_class"),

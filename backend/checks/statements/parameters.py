@@ -23,7 +23,7 @@ def check_names(statement: Statement, call: Call) -> Iterator[Finding]:
     for name in asked:
         if name not in call.keywords:
             line = statement.line_at(statement.text.find(f"%({name})s"))
-            sentence = f"{statement.id} asks for {name} , which {call.function.name}() does not pass"
+            sentence = f"{statement.id} asks for %({name})s, which {call.function.name}() does not pass"
             yield Finding(statement.file, line, "missing-parameter", sentence, statement.id)
     for one in call.arguments:
         if one.arg not in asked:

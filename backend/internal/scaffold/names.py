@@ -17,6 +17,8 @@ _EVERY_ROW: Final = {"id", "owner_id", "created_at", "updated_at", "version"}
 _SYSTEM: Final = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
 # Arguments of the functions that are written, or of those that they call.
 _ARGUMENTS: Final = {"conn", "shape", "statement", "versions", "self"}
+# Letters that look like digits.
+_LIKE_DIGITS: Final = {"i", "l", "o"}
 # Functions of `queries._fetch`, which an argument of the same name would stand in front of.
 _CALLED: Final = {"fetch_one", "fetch_optional"}
 # Types in lower case: in a Struct the name of a field would stand in front of them.
@@ -62,7 +64,9 @@ def with_article(name: str) -> str:
 def singular_of(name: str, given: str | None) -> str:
     """What one row is called: `given`, or told from the plural. Raises OperatorError where it cannot be told."""
     found = given or _singular(name)
-    if found is None or found == name:
+    if found == name:
+        raise OperatorError(f"--singular {name!a} is the plural as well; take another word for one of them")
+    if found is None:
         raise OperatorError(f"{name!a}: {_NO_PLURAL}")
     if not _RESOURCE.fullmatch(found):
         raise OperatorError(f"--singular {found!a} is not made of lower-case letters and single underscores")
@@ -95,6 +99,8 @@ def refuse_field(name: str, singular: str, optional: list[str]) -> None:
     """Raises OperatorError for what can be no column, argument and attribute at once."""
     if not _FIELD.fullmatch(name):
         raise OperatorError(f"the field {name!a} is not made of lower-case letters, digits and single underscores")
+    if name in _LIKE_DIGITS:
+        raise OperatorError(f"the field {name} looks like a digit where it is read; say more")
     if name in _EVERY_ROW:
         raise OperatorError(f"the field {name} comes by itself: every row has one")
     if name in NO_NAMES:

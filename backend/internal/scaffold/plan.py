@@ -64,8 +64,9 @@ def _new(resource: Resource, root: Path, number: int) -> Iterator[File]:
         (f"tests/expected/{name}.py", testing.expected(resource)),
         (f"tests/api/test_{name}.py", testing.api_test(resource)),
     ):
-        if (root / path).exists() or (root / path).with_suffix("").is_dir():
-            raise OperatorError(f"{path} is there already")
+        for taken in (root / path, (root / path).with_suffix("")):
+            if taken.exists():
+                raise OperatorError(f"{taken.relative_to(root)} is there already")
         yield File(path, None, text)
 
 
