@@ -27,6 +27,7 @@ DATABASE: Final = "lodestar"
 OWNER: Final = "lodestar_owner"
 RUNTIME: Final = "lodestar_app"
 _SUPERUSER: Final = "postgres"
+_SCRATCH: Final = f"{DATABASE}_scratch"
 # Compiling a plan costs more than any statement of a development database runs.
 # A statement that fails would otherwise be written to the server's log with the values in it.
 _OPTIONS: Final = {"jit": "off", "log_min_error_statement": "fatal"}
@@ -150,6 +151,21 @@ class Embedded:
         finally:
             os.close(users)
 
+    @contextmanager
+    def scratch(self) -> Iterator[dict[str, str]]:
+        """An empty database beside the other, for what is to be tried and not kept, as `database_url` and
+        `database_owner_url`. It and its roles are gone afterwards; who comes meanwhile waits.
+        """
+        names = {"database": sql.Identifier(_SCRATCH), "owner": sql.Identifier(OWNER)}
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (_SCRATCH,))
+            _drop_scratch(connection)  # Of somebody who was killed.
+            try:
+                connection.execute(sql.SQL(CREATE_DATABASE).format(**names))
+                yield {"database_url": self._url(RUNTIME, _SCRATCH), "database_owner_url": self._url(OWNER, _SCRATCH)}
+            finally:
+                _drop_scratch(connection)
+
     def erase(self) -> None:
         """Stops the server for everybody and removes its data: for clusters made to be thrown away."""
         with _turn(self.data_dir):
@@ -163,6 +179,12 @@ class Embedded:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _drop_scratch(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(_SCRATCH)))
+    for role in (f"{_SCRATCH}_runtime", f"{_SCRATCH}_gate"):
+        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
 
 
 def _cluster(data_dir: Path) -> Cluster:

@@ -16,7 +16,8 @@ def check(replicas: int, record: bool) -> None:
     """Compare statements, schema, migrations, configuration and contract with each other.
 
     One line for each finding: file:line: code: sentence. The status is 1 if there is any. It reads the database with
-    DATABASE_URL and DATABASE_OWNER_URL, or the embedded one, which is migrated first, and leaves it as it is.
+    DATABASE_URL and DATABASE_OWNER_URL, or the embedded one, and leaves it as it is: migrations that wait are tried on
+    a scratch database beside the embedded one, and can still be edited.
     """
     from backend.checks.changes import releases
     from backend.checks.database import opened
@@ -24,7 +25,7 @@ def check(replicas: int, record: bool) -> None:
     from backend.checks.statements.reading import modules
     from backend.internal.openapi import document_of_the_routes
 
-    with reached(Settings.read(), "checking", migrated=True) as settings:
+    with reached(Settings.read(), "checking", rehearsed=True) as settings:
         modules()  # Of those that cannot be imported it tells in a line; the routes could only fail.
         document = document_of_the_routes()
         found = findings(settings, document=document, replicas=replicas, say=partial(click.echo, err=True))

@@ -44,7 +44,7 @@ def resource(name: str, fields: tuple[str, ...], singular: str | None, dry_run: 
         return
     paths = written(files, ROOT)
     click.echo("".join(f"{path}\n" for path in paths), nl=False)
-    click.echo(f"Next: `backend migrate`, `backend check`, and `pytest tests/api/test_{name}.py`.")
+    click.echo(f"Next: `backend check`, `backend migrate`, and `pytest tests/api/test_{name}.py`.")
 
 
 def _refuse_taken(made: "Resource") -> None:

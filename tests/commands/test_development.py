@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from backend.database.embedded import Embedded
@@ -81,6 +82,26 @@ def test_migrate_works_in_a_fresh_clone(tmp_path: Path, monkeypatch: pytest.Monk
         assert typed("migrate").out.splitlines() == [f"migrating {file.name}" for file in files()]
     finally:
         Embedded.start(tmp_path / "data").erase()
+
+
+def test_check_tries_what_waits_elsewhere_and_leaves_the_database_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKERS", "1")
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    everything = "SELECT (SELECT array_agg(datname ORDER BY datname) FROM pg_database WHERE NOT datistemplate), "
+    everything += "(SELECT array_agg(rolname ORDER BY rolname) FROM pg_roles WHERE rolname ~ 'lodestar')"
+    embedded = Embedded.start(tmp_path / "data")
+    try:
+        for _ in range(2):
+            assert done("check") == "Nothing is wrong."
+        assert typed("migrate", "--plan").out.splitlines() == [file.name for file in files()]
+        with psycopg.connect(embedded.superuser_url) as connection:
+            left = connection.execute(everything.encode()).fetchone()
+        assert left == (["lodestar", "postgres"], ["lodestar_app", "lodestar_owner"])
+    finally:
+        embedded.erase()
 
 
 def test_a_process_says_one_line_and_fails_with_1(data_dir: Path) -> None:
