@@ -27,12 +27,12 @@ _LOOKS: Final = (1, 5)
 _WINDOWS: Final = 4
 _SURGE_SECONDS: Final = 3.0
 
-# Whose slot the request has in which this runs.
+# The admission of which the request has a slot, in whose context this is read.
 HELD: Final = ContextVar["Admission | None"]("admission", default=None)
 
 
 class SteppingOut:
-    """Leaves the slot to another for as long as this request waits for its client or a thread. A stream, of which there
+    """Leaves the slot to another for as long as this request waits for its client or a hash. A stream, of which there
     are a few and which are counted by themselves, is outside from its first byte to its last."""
 
     __slots__ = ("_admission",)

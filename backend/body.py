@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from backend.answers import MSGPACK
 from backend.errors import BadRequest, BodyTooLarge, MalformedJson, MalformedMsgpack
-from backend.rereading import bounded, read_json_again, read_msgpack_again
+from backend.rereading import bounded, read_json_again, read_msgpack_again, refuse_masses
 
 # Of a body that anybody may send: whoever has not logged in shall not have a mebibyte of memory for nothing.
 ANYBODYS_MAX_BYTES: Final = 16 * 1024
@@ -59,8 +59,11 @@ class Body(Request[Any, Any, Any]):
             try:
                 return decoder.decode(raw)
             except msgspec.ValidationError as error:
-                read_again = read_msgpack_again if packed else read_json_again
-                return read_again(raw, decoder.type, self.app.state.settings.password_min_length, error)
+                least = self.app.state.settings.password_min_length
+                if packed:
+                    return read_msgpack_again(raw, decoder.type, least)
+                refuse_masses(raw, error)
+                return read_json_again(raw, decoder.type, least)
         except UNREADABLE:
             raise (MalformedMsgpack if packed else MalformedJson) from None
 

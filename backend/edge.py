@@ -15,11 +15,12 @@ from uuid import UUID
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from backend.admission import HELD, Admission, SteppingOut
+from backend.admission import HELD, Admission
 from backend.deadlines import Deadlines
-from backend.errors import BodyTimeout, DeadlineExceeded, Overloaded
+from backend.errors import Overloaded
+from backend.exchange import NO_STORE, NOSNIFF, Exchange
 from backend.faults import MEDIA_TYPE, body_of, problem_of, refuse
 from backend.headers import by_name
 from backend.logs import REQUEST_ID, logs_requests
@@ -27,8 +28,6 @@ from backend.security.fingerprints import client_address
 from backend.settings import Settings
 from queries._sharing import MOST
 
-_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
-_NO_STORE: Final = (b"cache-control", b"no-store")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2.2.
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 _HEALTH: Final = "/health/"  # Answered whatever else waits.
@@ -46,8 +45,8 @@ _BUSY_HEADERS: Final = [
     (b"content-type", MEDIA_TYPE.encode()),
     (b"content-length", b"%d" % len(_BUSY)),
     (b"retry-after", b"%d" % (Overloaded.retry_after or 0)),
-    _NOSNIFF,
-    _NO_STORE,
+    NOSNIFF,
+    NO_STORE,
 ]
 
 _log = structlog.stdlib.get_logger("lodestar.requests")
@@ -81,7 +80,7 @@ class Edge:
             if self._logs:
                 self._note(scope, method, Overloaded.status_code, started)
             return
-        state["exchange"] = exchange = _Exchange(request_id, receive, send, method, self._deadlines)
+        state["exchange"] = exchange = Exchange(request_id, receive, send, method, self._deadlines)
         REQUEST_ID.set(request_id)
         if method == "HEAD":
             scope["method"] = "GET"
@@ -135,66 +134,6 @@ class Edge:
         )
 
 
-class _Exchange:
-    """One request and its answer, as both pass by; `status` is 0 until the answer has begun."""
-
-    __slots__ = (
-        "_deadlines",
-        "_receive",
-        "_send",
-        "_waits_for_body",
-        "expired",
-        "head",
-        "late",
-        "request_id",
-        "status",
-        "task",
-    )
-
-    def __init__(self, request_id: str, receive: Receive, send: Send, method: str, deadlines: Deadlines) -> None:
-        self.request_id = request_id
-        self.task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # A coroutine runs in one.
-        self.status = 0
-        self.expired = False
-        self.late: asyncio.Task[None] | None = None
-        self._receive, self._send = receive, send
-        self.head = method == "HEAD"
-        self._deadlines = deadlines
-        self._waits_for_body = False
-
-    def reply(self, message: Message) -> Awaitable[None]:
-        """What the application sends, until its time is up."""
-        return _nowhere() if self.expired else self._reply(message)
-
-    def _reply(self, message: Message) -> Awaitable[None]:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"] = _completed(message["headers"], self.request_id)
-        elif self.head and message["type"] == "http.response.body":
-            message["body"] = b""
-        return self._send(message)
-
-    async def read(self) -> Any:
-        """A client that takes its time with a body takes nobody's place."""
-        self._waits_for_body = True
-        with SteppingOut():
-            message = await self._receive()
-        self._waits_for_body = False
-        return message
-
-    def lift_deadline(self) -> None:
-        """The request is over, or may take its time."""
-        self._deadlines.remove(self.expire)
-
-    def expire(self) -> None:
-        """Answers at once: a driver that waits for a silent server takes its time to be cancelled."""
-        self.expired = True
-        self.task.cancel()
-        if not self.status:
-            refusal = BodyTimeout() if self._waits_for_body else DeadlineExceeded()
-            self.late = asyncio.get_running_loop().create_task(refuse(refusal, self.request_id, self._reply))
-
-
 async def _turn_away(request_id: str, send: Send, method: str) -> None:
     """As `refuse` with Overloaded, out of what is ready."""
     named = request_id.encode()
@@ -202,19 +141,6 @@ async def _turn_away(request_id: str, send: Send, method: str) -> None:
     body = b"" if method == "HEAD" else _BUSY.replace(_NOBODY, named)
     await send({"type": "http.response.start", "status": Overloaded.status_code, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-async def _nowhere() -> None:
-    """Where the rest of an answer goes that comes too late."""
-
-
-def _completed(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
-    complete = [*headers, (b"x-request-id", request_id.encode()), _NOSNIFF]
-    for name, _ in headers:
-        if name == b"cache-control":
-            return complete
-    complete.append(_NO_STORE)
-    return complete
 
 
 def _request_id(given: bytes | None) -> str:

@@ -100,17 +100,18 @@ def _refuse_wrong_settings(connection: Connection) -> None:
 
 async def _connected(alone: Alone, patience: float, say: Callable[[str], object]) -> Connection:
     """Tries again with growing pauses, as long as waiting can help, and says so if it takes more than a moment."""
-    until, pause = monotonic() + patience, 0.1
+    until = monotonic() + patience
     moment = asyncio.get_running_loop().call_later(
         _MOMENT_SECONDS, say, f"Waiting up to {patience:.0f} s for PostgreSQL to answer"
     )
     try:
-        return await _tried(alone, until, pause)
+        return await _tried(alone, until)
     finally:
         moment.cancel()
 
 
-async def _tried(alone: Alone, until: float, pause: float) -> Connection:
+async def _tried(alone: Alone, until: float) -> Connection:
+    pause = 0.1
     while True:
         try:
             async with asyncio.timeout(until - monotonic()):

@@ -33,20 +33,24 @@ class _Form(NamedTuple):
     elements: Callable[[Any, Sequence[Any]], Sequence[Any] | None]
 
 
-def read_json_again(raw: bytes, shape: Any, password_min_length: int, first: msgspec.ValidationError) -> Any:
-    """The Struct after all, if a field was given twice and only at last as it should be. Raises ValidationFailed, and
-    what msgspec raises when it is no JSON.
-
-    Of very many values the `first` error is the only one that is told: to make them all would hold up the event loop.
+def refuse_masses(raw: bytes, first: msgspec.ValidationError) -> None:
+    """Raises ValidationFailed with the `first` error alone for JSON of very many values: to make them all would hold up
+    the event loop. Raises what msgspec does when it is no JSON.
     """
     if raw.count(b",") > _MOST_VALUES:
         raw.decode()
         _syntax.decode(raw)
         raise ValidationFailed(errors=[_error("", str(first))])
+
+
+def read_json_again(raw: bytes, shape: Any, password_min_length: int) -> Any:
+    """The Struct after all, if a field was given twice and only at last as it should be. Raises ValidationFailed, and
+    what msgspec raises when it is no JSON.
+    """
     return _read_again(_untyped.decode(raw), shape, _JSON, password_min_length)
 
 
-def read_msgpack_again(raw: bytes, shape: Any, password_min_length: int, _: msgspec.ValidationError) -> Any:
+def read_msgpack_again(raw: bytes, shape: Any, password_min_length: int) -> Any:
     """As `read_json_again`. Nothing is read without a type: a key of a map can be an array there, and one that holds
     lists cannot be hashed, while those that hold numbers can be chosen so that they all have the same hash.
     """

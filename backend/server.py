@@ -33,7 +33,7 @@ APPLICATION: Final = "backend.app:serve_app"
 # The headers of a request, and also the idle time of a connection between two.
 HEADERS: Final = HTTP1Settings(header_read_timeout=30_000, max_buffer_size=65_536)
 _BACKLOG: Final = 2048
-# granian counts idle connections too. Requests that are too many are refused by the pool and the hash queue.
+# granian counts idle connections too. Requests that are too many are refused at the edge.
 _CONNECTIONS: Final = 4096
 _SPARE_FILES: Final = 256
 # How long a fork server that died is taken for one that lives, at the most, and how often that is tried.

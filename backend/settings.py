@@ -33,7 +33,7 @@ class SettingsError(OperatorError):
 class Settings(Struct, frozen=True, kw_only=True):
     """Every variable of the contract in lower case; times in seconds, secrets decoded, keys as PEM.
 
-    It has no defaults: they stand in `backend.environment`, once. Printing it, in any way, shows no secret.
+    It has no defaults: they stand in `backend.configuration.variables`, once. Printing it, in any way, shows no secret.
     """
 
     environment: Literal["development", "production"]

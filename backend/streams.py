@@ -10,6 +10,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from backend.admission import SteppingOut
 from backend.answers import Answer, Head, head_of
 from backend.errors import Overloaded
+from backend.exchange import Exchange
 from backend.faults import problem_of
 
 NDJSON: Final = "application/x-ndjson"
@@ -67,7 +68,7 @@ class Streamed:
         self._pieces, self._headers = pieces, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = scope["state"]["exchange"]
+        exchange: Exchange = scope["state"]["exchange"]
         exchange.lift_deadline()
         async with aclosing(self._pieces) as pieces:  # type: ignore[type-var]  # An async generator.
             with SteppingOut():

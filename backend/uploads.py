@@ -10,6 +10,7 @@ from litestar import Request
 
 from backend.body import UNREADABLE
 from backend.errors import BadRequest, BodyTimeout, BodyTooLarge, FieldError, Problem, ValidationFailed
+from backend.exchange import Exchange
 from backend.rereading import bad_fields
 from backend.streams import STALL_SECONDS
 
@@ -29,7 +30,8 @@ async def pieces(request: Request[Any, Any, Any], most: int) -> AsyncIterator[by
     Raises BodyTooLarge (413) beyond `most` bytes, BodyTimeout (408) after half a minute without one, and BadRequest
     (400) when the client goes before it has sent everything.
     """
-    request.scope["state"]["exchange"].lift_deadline()
+    exchange: Exchange = request.scope["state"]["exchange"]
+    exchange.lift_deadline()
     received, more = 0, True
     while more:
         try:

@@ -110,13 +110,16 @@ class SharedReads:
         return reads
 
     def _refuse(self, error: Exception) -> None:
-        """There is no connection: not in time, for those whose time is up, or for some other reason for nobody."""
+        """There is no connection. If the time of the first is up, whoever has time left goes on waiting."""
         late = asyncio.get_running_loop().time() - self._pool.timeout
-        in_time = [read for read in self._waiting if self._waiting[0].since <= late < read.since]
+        is_late = bool(self._waiting) and self._waiting[0].since <= late
+        in_time: deque[_Read] = deque()
         for read in self._waiting:
-            if read not in in_time:
+            if is_late and read.since > late:
+                in_time.append(read)
+            else:
                 _raise(read, error)
-        self._waiting, self._next = deque(in_time), None
+        self._waiting, self._next = in_time, None
         self._send_next()
 
 

@@ -18,6 +18,6 @@ class Changed[T](Struct, frozen=True):
 
 
 class Removal(Struct, frozen=True):
-    """What became of a row that was there: it is still when it was in none of the states that were asked for."""
+    """What became of a row that was there; it is not `done` if the row was in none of the states asked for."""
 
     done: bool

@@ -20,7 +20,7 @@ from backend.settings import Settings
 
 _MIB: Final = 2**20
 # A worker and the process that hashes for it, the fork server's share in them included, without what the hashes
-# themselves take (docs/performance.md: 86 MiB).
+# themselves take (docs/performance.md: 106 MiB with one, which takes 19).
 _WORKER_BYTES: Final = 90 * _MIB
 
 _LIMITS: Final = """

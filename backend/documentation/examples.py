@@ -20,7 +20,7 @@ _USER_ID: Final = UUID("019aaed3-1f08-7c55-8b1e-0a9b8c7d6e5f")
 _NOON: Final = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 _LATER: Final = _NOON + timedelta(minutes=20, microseconds=1_414)
 _PASSWORD: Final = "correct horse battery staple"
-_REFRESH_TOKEN: Final = "rt_AZqu1Hwye8-aMF8MHS4_QAAAAAAAAAAB5q3hV0n2sQ8rJm7xYk1cTg"
+_REFRESH_TOKEN: Final = "lsr1_s-QYQNaKm8jq6fspdO869viEbxlhcDNHvK-1rdvryGkb16Xgev5T-LP8TpZweDLoZCrb6Jg7zcw"
 # Of RFC 8037, appendix A.
 _PUBLIC_KEY: Final = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 _THUMBPRINT: Final = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"

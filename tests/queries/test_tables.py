@@ -100,7 +100,9 @@ async def test_a_policy_reads_the_identity_once_a_statement_and_finds_rows_by_in
     runtime: Connection, superuser: Connection
 ) -> None:
     await runtime.execute("SET enable_seqscan = off")
-    for table, column, _ in await rows(superuser, POLICY_COLUMNS, RUNTIME):
+    policies = await rows(superuser, POLICY_COLUMNS, RUNTIME)
+    assert policies
+    for table, column, _ in policies:
         explain = sql.SQL("EXPLAIN SELECT FROM {}").format(sql.Identifier(table))
         plan = [line.strip() for (line,) in await (await runtime.execute(explain)).fetchall()]
         assert any(line.startswith("InitPlan") for line in plan), plan

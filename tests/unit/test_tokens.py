@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.contracts.login import Refresh
+from backend.documentation.examples import EXAMPLES
 from backend.security import tokens
 from backend.security.keyring import KeyRing, new_signing_key, public_pem, read_signing_key, thumbprint
 from backend.security.secret_keys import new_secret_key
@@ -343,3 +345,8 @@ def test_the_published_keys_are_those_of_rfc_8037() -> None:
             "alg": "EdDSA",
         }
     ]
+
+
+def test_the_refresh_token_of_the_documentation_looks_like_one() -> None:
+    example: Any = EXAMPLES[Refresh]
+    assert tokens._REFRESH_TOKEN.fullmatch(example.refresh_token)

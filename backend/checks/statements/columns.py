@@ -96,7 +96,7 @@ def _misnamed(wanted: list[Place], columns: list[str]) -> str | None:
 def _mistyped(place: Place, kind: Kind | None, catalogue: Catalogue, oid: int) -> str | None:
     if kind is None:
         named = catalogue.types[oid].name if oid in catalogue.types else str(oid)
-        return f"{named} , which has no row in backend/checks/types.py ,"
+        return f"{named} , which has no row in backend/checks/statements/types.py ,"
     if not reads(kind, place.annotation.kinds):
         return kind.name
     if place.annotation.values and not set(kind.labels) <= place.annotation.values:

@@ -57,7 +57,7 @@ def _wrong(annotation: Annotation, oid: int, catalogue: Catalogue) -> str | None
     kind = kind_of(catalogue, oid)
     if kind is None:
         named = catalogue.types[oid].name if oid in catalogue.types else str(oid)
-        return f"{named} , which has no row in backend/checks/types.py"
+        return f"{named} , which has no row in backend/checks/statements/types.py"
     if not takes(kind, annotation.kinds):
         return kind.name
     if kind.labels and not annotation.values <= set(kind.labels):
