@@ -162,7 +162,12 @@ class Embedded:
             _drop_scratch(connection)  # Of somebody who was killed.
             try:
                 connection.execute(sql.SQL(CREATE_DATABASE).format(**names))
-                yield {"database_url": self._url(RUNTIME, _SCRATCH), "database_owner_url": self._url(OWNER, _SCRATCH)}
+                # Its login is none that could be a member of the other's runtime role.
+                login = f"{_SCRATCH}_app:{secrets.token_urlsafe(24)}"
+                yield {
+                    "database_url": f"postgresql://{login}@127.0.0.1:{self.port}/{_SCRATCH}",
+                    "database_owner_url": self._url(OWNER, _SCRATCH),
+                }
             finally:
                 _drop_scratch(connection)
 
@@ -183,8 +188,8 @@ class Embedded:
 
 def _drop_scratch(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(_SCRATCH)))
-    for role in (f"{_SCRATCH}_runtime", f"{_SCRATCH}_gate"):
-        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
+    for kind in ("app", "runtime", "gate"):
+        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(f"{_SCRATCH}_{kind}")))
 
 
 def _cluster(data_dir: Path) -> Cluster:
