@@ -4,7 +4,7 @@ import msgspec
 import rich_click as click
 from litestar import Router
 
-from backend.checks.statements.reading import imported
+from backend.checks.importing import module_of
 from backend.operators import OperatorError
 
 
@@ -25,6 +25,6 @@ def openapi(path: str) -> None:
 
 def document_of_the_routes() -> bytes:
     """What is written. Raises OperatorError where the routes or their examples cannot be imported."""
-    api, openapi_json = imported("backend.app").api, imported("backend.documentation.document").openapi_json
+    api, openapi_json = module_of("backend.app").api, module_of("backend.documentation.document").openapi_json
     document: bytes = openapi_json(Router("/", route_handlers=api()).routes)
     return msgspec.json.format(document) + b"\n"

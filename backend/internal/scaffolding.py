@@ -51,11 +51,12 @@ def _refuse_taken(made: "Resource") -> None:
     """Raises OperatorError for a path, a type or a refusal that the application has already, or if it is broken."""
     from litestar import Router
 
+    from backend.checks.importing import module_of
+
     try:
-        from backend.app import api
-    except (ImportError, NameError, SyntaxError) as error:
+        api, document = module_of("backend.app").api, module_of("backend.documentation.document").document
+    except OperatorError as error:
         raise OperatorError(f"the application does not start as it is: {error}") from None
-    from backend.documentation.document import document
     from backend.errors import Problem
 
     known = document(Router("/", route_handlers=api()).routes)

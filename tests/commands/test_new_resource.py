@@ -137,8 +137,11 @@ def test_without_a_checkout_there_is_nowhere_to_write(tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_application_that_is_broken_is_one_line(unchanged: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "backend.app", None)
+@pytest.mark.parametrize("module", ["backend.app", "backend.documentation.document"])
+def test_an_application_that_is_broken_is_one_line(
+    unchanged: None, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
     assert refused("new", "resource", *ZITHERS).startswith("the application does not start as it is: ")
 
 

@@ -26,7 +26,7 @@ OPERATORS: Final = {
     "backend.checks.database": "`backend check`, where it cannot connect",
     "backend.checks.changes.migrations": "says why squawk failed",
     "backend.checks.changes.releases": "names a record of a release that cannot be read, or written",
-    "backend.checks.statements.reading": "names a module of statements that cannot be imported",
+    "backend.checks.importing": "names a module that cannot be imported",
     "backend.database.binaries": "PostgreSQL for development, which `serve` brings up",
     "backend.database.cluster": "as above",
     "backend.database.embedded": "as above",

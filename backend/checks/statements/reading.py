@@ -5,7 +5,6 @@ import inspect
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from traceback import walk_tb
 from types import ModuleType
 from typing import Any, Final, Literal, get_origin
 
@@ -13,7 +12,7 @@ from msgspec import Struct
 
 import queries
 from backend.checks.findings import shown
-from backend.operators import OperatorError
+from backend.checks.importing import module_of
 
 # What the owner runs; everything else is the API's.
 OWNERS: Final = {"queries.operators"}
@@ -109,17 +108,7 @@ def modules() -> list[ModuleType]:
     folder = Path(queries.__path__[0])
     parts = [file.relative_to(folder.parent).with_suffix("").parts for file in sorted(folder.rglob("*.py"))]
     names = [".".join(one).removesuffix(".__init__") for one in parts]
-    return [imported(name) for name in names if name not in GROUND]
-
-
-def imported(name: str) -> ModuleType:
-    """Raises OperatorError for whatever a module that is being written may raise, and says where it did."""
-    try:
-        return import_module(name)
-    except Exception as error:
-        *_, (frame, line) = walk_tb(error.__traceback__)
-        place = f"{shown(Path(frame.f_code.co_filename))}:{line}"
-        raise OperatorError(f"{name} cannot be imported: {type(error).__name__}: {error} ({place})") from None
+    return [module_of(name) for name in names if name not in GROUND]
 
 
 def file_of(module: ModuleType) -> str:
