@@ -7,10 +7,10 @@ served, at the speed of the server.
 Callers who do not wait for their answers are another matter: what waits grows for as long as they come, and at last
 nobody is answered in time. A room that grows by more than all slots in each of four windows is such a surge; a thousand
 callers who connect within three of them are not. Short windows show a flood, longer ones that a little more is asked
-than can be served. Until the surge has ebbed, who finds no slot is refused at once, and those who wait are refused
-little by little; then the room is tried again. While it grows the newest is served first, so that the time it takes to
-notice is the latency only of those who will be refused anyway (adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13(8),
-2015).
+than can be served. Who finds no place counts as if he waited, for a stall can fill the room at once. Until the surge
+has ebbed, who finds no slot is refused at once, and those who wait are refused little by little; then the room is tried
+again. While it grows the newest is served first, so that the time it takes to notice is the latency only of those who
+will be refused anyway (adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
 
 In a surge half of the slots stay empty. To refuse takes CPU from those who are served, so fewer are done in a second;
 with as many at once as ever each would take longer (Little's law), and no more would be done.
@@ -94,13 +94,19 @@ class Admission:
         self._patience = patience
         self._room: deque[tuple[float, asyncio.Future[bool]]] = deque()
         self._trends = [_Trend(looks, slots) for looks in _LOOKS]
+        self._without_place = 0
         self._surge_until = 0.0
         self._watch: asyncio.TimerHandle | None = None
 
-    @property
-    def full(self) -> bool:
-        """Whether `enter` would refuse at once."""
-        return not self._has_slot() and (self._surges() or len(self._room) >= self._places)
+    def turns_away(self) -> bool:
+        """Whether who comes now is refused at once."""
+        if self._has_slot():
+            return False
+        if self._surges():
+            return True
+        finds_none = len(self._room) >= self._places
+        self._without_place += finds_none
+        return finds_none
 
     def enters(self) -> bool:
         """Takes a slot if there is one to be had."""
@@ -111,7 +117,7 @@ class Admission:
 
     async def enter(self) -> bool:
         """Takes a slot, and whoever has it has to `leave`. False: refused."""
-        if self.full:
+        if self.turns_away():
             return False
         if self.enters():
             return True
@@ -147,8 +153,12 @@ class Admission:
         return self._surge_until > 0 and asyncio.get_running_loop().time() < self._surge_until
 
     def _rises(self) -> bool:
-        waiting = len(self._room)
-        return any(trend.rises(waiting) for trend in self._trends)
+        wanted = self._wanted()
+        return any(trend.rises(wanted) for trend in self._trends)
+
+    def _wanted(self) -> int:
+        """Places, taken or not to be had, since the room was last empty."""
+        return len(self._room) + self._without_place
 
     def _look(self) -> None:
         """Now and then, for as long as somebody waits or a surge lasts."""
@@ -159,15 +169,16 @@ class Admission:
         if now < self._surge_until:
             self._refuse_oldest(max(self._slots, len(self._room) // 8))
             for trend in self._trends:
-                trend.begin_window(len(self._room))
+                trend.begin_window(self._wanted())
         else:
-            found = [trend.surges(len(self._room)) for trend in self._trends]
+            found = [trend.surges(self._wanted()) for trend in self._trends]
             if any(found):
                 self._surge_until = now + _SURGE_SECONDS
         if self._room or now < self._surge_until:
             self._watch = loop.call_later(_LOOK_SECONDS, self._look)
         else:
             self._watch = None
+            self._without_place = 0
             for trend in self._trends:
                 trend.forget()
 

@@ -35,8 +35,8 @@ _HEALTH: Final = "/health/"  # Answered whatever else waits.
 _HASHING: Final = frozenset({"/v1/login", "/v1/users"})
 # As many as two full messages of shared reads: enough to keep loop and pool busy.
 _SLOTS: Final = 2 * MOST
-# Who waits outside costs memory and nothing else: more callers than these are refused.
-_PLACES: Final = 2048
+# A thousand callers who each wait for an answer are served. Of more the last would wait for half a second and longer.
+_PLACES: Final = 1024
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 _NOBODY: Final = b"00000000-0000-0000-0000-000000000000"
@@ -115,7 +115,7 @@ class Edge:
     def _is_too_much(self, admission: Admission, scope: HTTPScope) -> bool:
         """Asked before anything is done: in an overload most of the work is to refuse."""
         hashes = scope["method"] == "POST" and scope["path"] in _HASHING
-        return admission.full or (hashes and self._hashing_is_full())
+        return admission.turns_away() or (hashes and self._hashing_is_full())
 
     def _note(self, scope: HTTPScope, method: str, status: int, started: float) -> None:
         principal, state = scope.get("user"), scope["state"]

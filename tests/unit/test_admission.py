@@ -126,7 +126,7 @@ async def test_a_crowd_that_comes_within_three_windows_is_no_surge(monkeypatch: 
         tasks += await entering(admission, 8)
         await asyncio.sleep(0.001)
     await until(lambda: len(looks) > 4)
-    assert not admission.full
+    assert not admission.turns_away()
     for task in tasks:
         task.cancel()
 
@@ -163,10 +163,10 @@ async def test_in_a_surge_half_of_the_slots_are_still_given(monkeypatch: pytest.
     tasks = await flood(admission, 1)
     for _ in range(4):
         admission.leave()
-    assert [admission.full, admission.enters(), await admission.enter()] == [False, True, True]
-    assert [admission.full, admission.enters(), await admission.enter()] == [True, False, False]
+    assert [admission.turns_away(), admission.enters(), await admission.enter()] == [False, True, True]
+    assert [admission.turns_away(), admission.enters(), await admission.enter()] == [True, False, False]
     monkeypatch.setattr(admission, "_surges", lambda: False)
-    assert [admission.full, admission.enters(), await admission.enter()] == [False, True, True]
+    assert [admission.turns_away(), admission.enters(), await admission.enter()] == [False, True, True]
     for task in tasks:
         task.cancel()
 
@@ -258,10 +258,38 @@ async def test_a_little_more_than_can_be_served_is_a_surge_too() -> None:
     admission = Admission(4, 100_000, PATIENCE)
     tasks = await entering(admission, 4)
     for _ in range(20):
-        assert not admission.full
+        assert not admission.turns_away()
         tasks += await entering(admission, 1)
         look(admission)
-    assert admission.full
+    assert admission.turns_away()
+    for task in tasks:
+        task.cancel()
+
+
+@pytest.mark.usefixtures("_no_clock")
+async def test_a_room_that_a_stall_has_filled_at_once_is_a_surge_while_others_find_no_place() -> None:
+    admission = Admission(4, 20, PATIENCE)
+    tasks = await entering(admission, 24)
+    look(admission)
+    for _ in range(3):
+        assert not admission._surges()
+        assert answers(await entering(admission, 5)) == [False] * 5
+        look(admission)
+    assert admission._surges()
+    for task in tasks:
+        task.cancel()
+
+
+@pytest.mark.usefixtures("_no_clock")
+async def test_a_room_that_is_full_of_patient_callers_is_no_surge() -> None:
+    admission = Admission(4, 20, PATIENCE)
+    tasks = await entering(admission, 24)
+    for _ in range(40):
+        admission.leave()
+        tasks += await entering(admission, 1)
+        look(admission)
+        assert not admission._surges()
+    assert False not in answers(tasks)
     for task in tasks:
         task.cancel()
 
@@ -273,7 +301,7 @@ async def test_a_crowd_that_comes_little_by_little_within_three_longer_windows_i
     for number in range(40):
         tasks += await entering(admission, 1 if number < 15 else 0)
         look(admission)
-        assert not admission.full
+        assert not admission.turns_away()
     for task in tasks:
         task.cancel()
 
@@ -297,7 +325,7 @@ async def test_who_steps_out_leaves_the_slot_to_another() -> None:
     HELD.set(admission)
     with SteppingOut():
         assert await turned([waiting]) == [True]
-    assert not admission.full
+    assert not admission.turns_away()
     (next_one,) = await entering(admission, 1)
     assert await turned([next_one]) == [None], "three are in, and there are two slots"
     next_one.cancel()
