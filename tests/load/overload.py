@@ -15,7 +15,7 @@ from tests.load.commands import FIGURES, judged, run, write
 from tests.load.figures import Answered
 from tests.load.openloop import OpenLoop
 from tests.load.overloads import Offered, Outcome, Point, draw_latency, draw_scaling
-from tests.load.target import last_core, pages, port_of, serving
+from tests.load.target import apart, last_core, pages, port_of, serving
 
 _SHARES: Final = (0.5, 0.8, 1.2, 2.0)
 _WORKERS: Final = (1, 2)
@@ -40,13 +40,13 @@ def overload(
 ) -> int:
     """Measure pages of items under more load than the server can carry.
 
-    First the capacity of one worker, by a closed loop; then an open loop offers shares of it, up to twice as much. Then
-    one and two workers are asked through 8 to 1,024 connections by a closed loop. The status is 1 when a limit is
-    broken.
+    First the capacity of one worker, by a closed loop; then an open loop offers shares of it, up to twice as much. The
+    load has a core for itself meanwhile. Then one and two workers are asked through 8 to 1,024 connections by a closed
+    loop, on all cores. The status is 1 when a limit is broken.
     """
     wrk()
     with staged() as stage:
-        with serving(stage) as server:
+        with serving(stage) as server, apart(server.pid, stage.postgres_pid):
             offered = [_offer(stage, server, seconds, number) for number in range(1, rounds + 1)]
         scaling = []
         for workers in _WORKERS:

@@ -3,14 +3,16 @@
 import json
 import os
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
 from backend.operators import OperatorError
+from tests.benchmarks.measuring import tree
 from tests.benchmarks.servers import OURS, SERVE, Server, started
 from tests.benchmarks.stage import Stage
 from tests.load.openloop import message
@@ -61,3 +63,26 @@ def last_core() -> int | None:
     """Where the load stays, as wrk does, to take turns with a server as little as can be; None with just one."""
     cores = sorted(os.sched_getaffinity(0))
     return cores[-1] if len(cores) > 1 else None
+
+
+@contextmanager
+def apart(*roots: int) -> Iterator[None]:
+    """Meanwhile these processes and all below them leave `last_core` to the load.
+
+    An open loop has to be on time. On a core that it shares its latency is that of the scheduler: a worker that is busy
+    there keeps it waiting, and is kept waiting by it, while another core has nothing to do.
+    """
+    everywhere, core = os.sched_getaffinity(0), last_core()
+    _keep(roots, everywhere - {core} if core is not None else everywhere)
+    try:
+        yield
+    finally:
+        _keep(roots, everywhere)
+
+
+def _keep(roots: Iterable[int], cores: set[int]) -> None:
+    """What a thread starts later stays where it is."""
+    for pid in [pid for root in roots for pid in tree(root)]:
+        with suppress(OSError):  # It has ended.
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), cores)
