@@ -5,12 +5,13 @@ slot waits, having cost next to nothing yet, oldest first: a thousand callers wh
 served, at the speed of the server.
 
 Callers who do not wait for their answers are another matter: what waits grows for as long as they come, and at last
-nobody is answered in time. A room that grows by more than all slots in each of four windows is such a surge; a thousand
-callers who connect within three of them are not. Short windows show a flood, longer ones that a little more is asked
-than can be served. Who finds no place counts as if he waited, for a stall can fill the room at once. Until the surge
-has ebbed, who finds no slot is refused at once, and those who wait are refused little by little; then the room is tried
-again. While it grows the newest is served first, so that the time it takes to notice is the latency only of those who
-will be refused anyway (adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
+nobody is answered in time. A room that is more than half full and has grown by more than all slots in each of four
+windows is such a surge. A crowd that finds room in a half is none, however slowly it connects, nor is a larger one that
+comes within three windows. Short windows show a flood, longer ones that a little more is asked than can be served. Who
+finds no place counts as if he waited, for a stall can fill the room at once. Until the surge has ebbed, who finds no
+slot is refused at once, and those who wait are refused little by little; then the room is tried again. While it grows
+the newest is served first, so that the time it takes to notice is the latency only of those who will be refused anyway
+(adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
 
 In a surge half of the slots stay empty. To refuse takes CPU from those who are served, so fewer are done in a second;
 with as many at once as ever each would take longer (Little's law), and no more would be done.
@@ -55,13 +56,13 @@ class _Trend:
     def __init__(self, looks: int, least: int) -> None:
         self._looks = looks
         self._least = least
-        self.forget()
+        self.begin(0)
 
-    def forget(self) -> None:
+    def begin(self, waiting: int) -> None:
         self._windows = 0
-        self.begin_window(0)
+        self._begin_window(waiting)
 
-    def begin_window(self, waiting: int) -> None:
+    def _begin_window(self, waiting: int) -> None:
         self._before = waiting
         self._looked = 0
 
@@ -78,7 +79,7 @@ class _Trend:
         is_fourth = has_grown and self._windows == _WINDOWS - 1
         if not is_fourth:
             self._windows = self._windows + 1 if has_grown else 0
-        self.begin_window(waiting)
+        self._begin_window(waiting)
         return is_fourth
 
     def _has_grown(self, waiting: int) -> bool:
@@ -169,10 +170,10 @@ class Admission:
         if now < self._surge_until:
             self._refuse_oldest(max(self._slots, len(self._room) // 8))
             for trend in self._trends:
-                trend.begin_window(self._wanted())
+                trend.begin(self._wanted())
         else:
             found = [trend.surges(self._wanted()) for trend in self._trends]
-            if any(found):
+            if any(found) and len(self._room) > self._places // 2:
                 self._surge_until = now + _SURGE_SECONDS
         if self._room or now < self._surge_until:
             self._watch = loop.call_later(_LOOK_SECONDS, self._look)
@@ -180,7 +181,7 @@ class Admission:
             self._watch = None
             self._without_place = 0
             for trend in self._trends:
-                trend.forget()
+                trend.begin(0)
 
     def _refuse_oldest(self, number: int) -> None:
         for _ in range(min(number, len(self._room))):

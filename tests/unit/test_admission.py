@@ -118,33 +118,20 @@ def looks_at(admission: Admission, monkeypatch: pytest.MonkeyPatch) -> list[None
     return looks
 
 
-async def test_a_crowd_that_comes_within_three_windows_is_no_surge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections are not opened all at once: the room grows for a while, and then no more."""
-    admission, tasks = Admission(4, 2048, PATIENCE), list[asyncio.Task[bool]]()
-    looks = looks_at(admission, monkeypatch)
-    while len(looks) < 3:
-        tasks += await entering(admission, 8)
-        await asyncio.sleep(0.001)
-    await until(lambda: len(looks) > 4)
-    assert not admission.turns_away()
-    for task in tasks:
-        task.cancel()
-
-
-async def flood(admission: Admission, until_refused: int) -> list[asyncio.Task[bool]]:
-    """Callers who come faster than anybody leaves, until so many have been refused."""
+async def flood(admission: Admission) -> list[asyncio.Task[bool]]:
+    """Callers who come faster than anybody leaves, until that is noticed."""
     tasks: list[asyncio.Task[bool]] = []
     async with asyncio.timeout(20):
-        while answers(tasks).count(False) < until_refused:
+        while not admission._surges():
             tasks += await entering(admission, 8)
             await asyncio.sleep(0.005)
     return tasks
 
 
 async def test_a_surge_is_noticed_after_four_windows_and_then_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    admission = Admission(4, 100_000, PATIENCE)
+    admission = Admission(4, 20, PATIENCE)
     looks = looks_at(admission, monkeypatch)
-    tasks = await flood(admission, 1)
+    tasks = await flood(admission)
     assert len(looks) in (4, 5)
     assert not await admission.enter()
     for task in tasks:
@@ -152,15 +139,16 @@ async def test_a_surge_is_noticed_after_four_windows_and_then_refused_at_once(mo
 
 
 async def test_those_who_wait_in_a_surge_are_refused_little_by_little() -> None:
-    admission = Admission(4, 100_000, PATIENCE)
-    tasks = await flood(admission, 1)
+    admission = Admission(4, 20, PATIENCE)
+    tasks = await flood(admission)
+    assert answers(tasks).count(None) == 20
     await until(lambda: None not in answers(tasks))
     assert answers(tasks).count(True) == 4
 
 
 async def test_in_a_surge_half_of_the_slots_are_still_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    admission = Admission(4, 100_000, PATIENCE)
-    tasks = await flood(admission, 1)
+    admission = Admission(4, 20, PATIENCE)
+    tasks = await flood(admission)
     for _ in range(4):
         admission.leave()
     assert [admission.turns_away(), admission.enters(), await admission.enter()] == [False, True, True]
@@ -172,8 +160,8 @@ async def test_in_a_surge_half_of_the_slots_are_still_given(monkeypatch: pytest.
 
 
 async def test_the_only_slot_is_given_in_a_surge_too() -> None:
-    admission = Admission(1, 100_000, PATIENCE)
-    tasks = await flood(admission, 1)
+    admission = Admission(1, 20, PATIENCE)
+    tasks = await flood(admission)
     admission.leave()
     assert await admission.enter()
     for task in tasks:
@@ -218,50 +206,20 @@ def look(admission: Admission) -> None:
 
 
 @pytest.mark.usefixtures("_no_clock")
-async def test_a_room_that_was_empty_meanwhile_begins_anew() -> None:
-    admission, tasks = Admission(4, 100_000, PATIENCE), list[asyncio.Task[bool]]()
-    tasks += await entering(admission, 4)
-    for grown in (15, 20):
-        for _ in range(grown):
-            tasks += await entering(admission, 1)
-            assert not admission._surges()
-            look(admission)
-        for _ in range(grown):
-            admission.leave()
-        look(admission)
-    assert admission._surges(), "that was four windows"
-    for task in tasks:
-        task.cancel()
-
-
-@pytest.mark.usefixtures("_no_clock")
-async def test_a_room_that_grows_again_after_a_surge_is_the_next_one_at_once() -> None:
-    admission = Admission(4, 100_000, PATIENCE)
+@pytest.mark.parametrize(
+    ("at_a_look", "looks"),
+    [(1, 500), (5, 100), (300, 3)],
+    ids=["slowly", "four and more windows", "within three windows"],
+)
+async def test_a_crowd_that_half_of_the_room_is_enough_for_or_that_comes_at_once_is_no_surge(
+    at_a_look: int, looks: int
+) -> None:
+    admission = Admission(4, 1000, PATIENCE)
     tasks = await entering(admission, 4)
-    for _ in range(4):
-        assert not admission._surges()
-        tasks += await entering(admission, 5)
+    for number in range(looks + 20):
+        tasks += await entering(admission, at_a_look if number < looks else 0)
         look(admission)
-    assert admission._surges()
-    look(admission)
-    assert (await turned(tasks)).count(False) == 4, "the room ebbs, and what is left of it has not grown"
-    admission._surge_until = 0.0
-    tasks += await entering(admission, 5)
-    look(admission)
-    assert admission._surges()
-    for task in tasks:
-        task.cancel()
-
-
-@pytest.mark.usefixtures("_no_clock")
-async def test_a_little_more_than_can_be_served_is_a_surge_too() -> None:
-    admission = Admission(4, 100_000, PATIENCE)
-    tasks = await entering(admission, 4)
-    for _ in range(20):
         assert not admission.turns_away()
-        tasks += await entering(admission, 1)
-        look(admission)
-    assert admission.turns_away()
     for task in tasks:
         task.cancel()
 
@@ -295,13 +253,57 @@ async def test_a_room_that_is_full_of_patient_callers_is_no_surge() -> None:
 
 
 @pytest.mark.usefixtures("_no_clock")
-async def test_a_crowd_that_comes_little_by_little_within_three_longer_windows_is_none() -> None:
-    admission = Admission(4, 100_000, PATIENCE)
+async def test_a_room_that_was_empty_meanwhile_begins_anew() -> None:
+    admission = Admission(4, 20, PATIENCE)
     tasks = await entering(admission, 4)
-    for number in range(40):
-        tasks += await entering(admission, 1 if number < 15 else 0)
+    for grown in (3, 4):
+        for _ in range(grown):
+            assert not admission._surges()
+            tasks += await entering(admission, 25)
+            look(admission)
+        for _ in range(20):
+            admission.leave()
         look(admission)
-        assert not admission.turns_away()
+    assert admission._surges(), "that was four windows"
+    for task in tasks:
+        task.cancel()
+
+
+@pytest.mark.usefixtures("_no_clock")
+async def test_after_a_surge_a_crowd_that_comes_back_is_served_and_another_surge_is_noticed_anew() -> None:
+    admission = Admission(4, 20, PATIENCE)
+    tasks = await entering(admission, 4)
+    for _ in range(4):
+        assert not admission._surges()
+        tasks += await entering(admission, 25)
+        look(admission)
+    for _ in range(5):
+        assert admission._surges()
+        look(admission)
+    assert None not in await turned(tasks), "the room has ebbed"
+    admission._surge_until = 0.0
+    tasks += await entering(admission, 20)
+    for _ in range(20):
+        look(admission)
+        assert not admission._surges()
+    for _ in range(4):
+        assert not admission._surges()
+        tasks += await entering(admission, 5)
+        look(admission)
+    assert admission._surges()
+    for task in tasks:
+        task.cancel()
+
+
+@pytest.mark.usefixtures("_no_clock")
+async def test_a_little_more_than_can_be_served_is_a_surge_too() -> None:
+    admission = Admission(4, 20, PATIENCE)
+    tasks = await entering(admission, 24)
+    for _ in range(20):
+        assert not admission._surges()
+        tasks += await entering(admission, 1)
+        look(admission)
+    assert admission._surges()
     for task in tasks:
         task.cancel()
 
