@@ -21,7 +21,7 @@ from backend.controllers.problems import ProblemController
 from backend.controllers.sessions import SessionController
 from backend.controllers.users import UserController
 from backend.controllers.wellknown import WellKnownController
-from backend.cors import CrossOrigin
+from backend.cors import CrossOrigin, Preflights
 from backend.database.context import Doors
 from backend.database.pool import create_pool
 from backend.database.probe import Probe
@@ -113,8 +113,10 @@ def create_app(settings: Settings) -> Litestar:
 def at_the_edge(app: Litestar, settings: Settings) -> ASGIApp:
     """The application as it is served."""
     short = Shortcut(app, app.state.access, settings.import_max_bytes)
-    inner = CrossOrigin(short, settings.cors_origins) if settings.cors_origins else short
-    return Edge(inner, settings, app.state.passwords.is_full)
+    if not settings.cors_origins:
+        return Edge(short, settings, app.state.passwords.is_full)
+    cross_origin = CrossOrigin(settings.cors_origins)
+    return Edge(Preflights(short, cross_origin), settings, app.state.passwords.is_full, cross_origin)
 
 
 def serve_app(settings: Settings) -> ASGIApp:

@@ -1,7 +1,7 @@
 """One request and its answer on their way, between the edge and the application."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
 from litestar.types import Message, Receive, Send
@@ -14,11 +14,16 @@ from backend.faults import refuse
 NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 NO_STORE: Final = (b"cache-control", b"no-store")
 
+type Headers = Sequence[tuple[bytes, bytes]]
+
 
 class Exchange:
-    """What passes by, as `scope["state"]["exchange"]`; `status` is 0 until the answer has begun."""
+    """What passes by, as `scope["state"]["exchange"]`; `status` is 0 until the answer has begun. Each answer has `also`
+    among its headers.
+    """
 
     __slots__ = (
+        "_also",
         "_deadlines",
         "_receive",
         "_send",
@@ -31,7 +36,9 @@ class Exchange:
         "task",
     )
 
-    def __init__(self, request_id: str, receive: Receive, send: Send, method: str, deadlines: Deadlines) -> None:
+    def __init__(
+        self, request_id: str, receive: Receive, send: Send, method: str, deadlines: Deadlines, also: Headers
+    ) -> None:
         self.request_id = request_id
         self.task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # A coroutine runs in one.
         self.status = 0
@@ -40,6 +47,7 @@ class Exchange:
         self._receive, self._send = receive, send
         self.head = method == "HEAD"
         self._deadlines = deadlines
+        self._also = also
         self._waits_for_body = False
 
     def reply(self, message: Message) -> Awaitable[None]:
@@ -49,7 +57,7 @@ class Exchange:
     def _reply(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = _completed(message["headers"], self.request_id)
+            message["headers"] = _completed(message["headers"], self.request_id, self._also)
         elif self.head and message["type"] == "http.response.body":
             message["body"] = b""
         return self._send(message)
@@ -79,8 +87,8 @@ async def _nowhere() -> None:
     """Where the rest of an answer goes that comes too late."""
 
 
-def _completed(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
-    complete = [*headers, (b"x-request-id", request_id.encode()), NOSNIFF]
+def _completed(headers: Any, request_id: str, also: Headers) -> list[tuple[bytes, bytes]]:
+    complete = [*headers, (b"x-request-id", request_id.encode()), NOSNIFF, *also]
     for name, _ in headers:
         if name == b"cache-control":
             return complete

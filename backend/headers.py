@@ -14,3 +14,9 @@ def by_name(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
     for name, value in lines:
         values[name].append(value)
     return {name: b", ".join(several) for name, several in values.items()}
+
+
+def names_host(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether there is just one Host line, which may be empty, as HTTP/1.1 wants it (RFC 9112, 3.2)."""
+    host = headers.get(b"host")
+    return host is not None and b", " not in host

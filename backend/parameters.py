@@ -21,6 +21,7 @@ from msgspec.structs import fields
 from backend.errors import FieldError, ValidationFailed
 
 _DIGITS: Final = re.compile("[0-9]{1,18}")
+_KEPT: Final = "surrogateescape"
 _REMEMBERED_BYTES: Final = 256  # A query may have 64 KiB, and what is remembered of others' is to stay small.
 
 
@@ -79,7 +80,8 @@ def names_of(handler: HTTPRouteHandler) -> set[str]:
 
 
 def _read(handler: HTTPRouteHandler, query: bytes) -> Query:
-    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    # Bytes that are no UTF-8 become lone surrogates, which no text has.
+    given = parse_qsl(query.decode(errors=_KEPT), keep_blank_values=True, errors=_KEPT)
     values: dict[str, Any] = {}
     errors = list(_converted(given, _parameters(handler), values))
     return Query(values, errors)
@@ -99,6 +101,8 @@ def _converted(
             yield _error("unknown_parameter", "There is no such parameter.", name)
         elif counts[name] > 1:
             yield _error("repeated_parameter", "May be given only once.", name)
+        elif not _is_text(value):
+            yield _error("invalid", "Expected UTF-8.", name)
         elif get_args(parameter.kind)[:1] == (int,) and not _DIGITS.fullmatch(value):
             yield _error("invalid", "Expected digits.", name)  # msgspec would take 5.0, 1e1 and the like.
         else:
@@ -108,6 +112,14 @@ def _converted(
                 yield _error("invalid", str(error), name)
 
 
+def _is_text(given: str) -> bool:
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _error(code: str, message: str, parameter: str) -> FieldError:
     """Names and, in some messages, values come from outside, so they are capped."""
-    return FieldError(code=code, message=message[:200], parameter=parameter[:100])
+    return FieldError(code=code, message=message[:200], parameter=parameter[:100].encode(errors="replace").decode())

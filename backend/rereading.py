@@ -160,9 +160,21 @@ def _elements(value: Any, bounds: Sequence[Any]) -> Sequence[Any] | None:
 
 
 def _unpack(part: msgspec.Raw, kind: Any) -> Any:
-    if _is_struct(kind):  # Read part by part, a field that is given twice is there once.
-        part = msgspec.Raw(msgspec.msgpack.encode(_parts.decode(part)))
-    return msgspec.msgpack.decode(part, type=kind)
+    return msgspec.msgpack.decode(_once(part, kind), type=kind)
+
+
+def _once(part: msgspec.Raw, kind: Any) -> msgspec.Raw:
+    """With each field of a Struct, and of each in a list of them, but once: read part by part the last one is left."""
+    bare, *bounds = get_args(kind) if get_origin(kind) is Annotated else (kind,)
+    parts: Any
+    if _is_struct(bare):
+        parts = _parts.decode(part)
+    elif get_origin(bare) is list and _is_struct(get_args(bare)[0]):
+        elements = msgspec.msgpack.decode(part, type=bounded(list[msgspec.Raw], bounds))
+        parts = [_once(one, get_args(bare)[0]) for one in elements]
+    else:
+        return part
+    return msgspec.Raw(msgspec.msgpack.encode(parts))
 
 
 def _packed_members(part: msgspec.Raw) -> Mapping[str, Any] | None:

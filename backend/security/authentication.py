@@ -28,8 +28,9 @@ class BearerAuthentication:
 
 
 def principal_of(scope: Scope, tokens: AccessTokens) -> Principal:
-    """`Bearer` only (RFC 6750, 2.1); of several headers the list is no token. Raises NotAuthenticated and InvalidToken
-    (401).
+    """`Bearer` only, and one space or more (RFC 6750, 2.1); of several headers the list is no token.
+
+    Raises NotAuthenticated and InvalidToken (401).
     """
     given = scope["state"]["headers"].get(b"authorization")
     if given is None:
@@ -38,6 +39,6 @@ def principal_of(scope: Scope, tokens: AccessTokens) -> Principal:
     if scheme.lower() != "bearer":
         raise errors.InvalidToken
     try:
-        return tokens.verify(token)
+        return tokens.verify(token.lstrip(" "))
     except InvalidToken:
         raise errors.InvalidToken from None

@@ -27,7 +27,7 @@ from structlog.testing import capture_logs
 from backend.answers import Answer, Head
 from backend.app import at_the_edge
 from backend.body import Body
-from backend.cors import CrossOrigin
+from backend.cors import CrossOrigin, Preflights
 from backend.edge import Edge
 from backend.errors import NotFound, SignupClosed, TooManyAttempts
 from backend.settings import Settings
@@ -126,8 +126,9 @@ class Ways:
         self, app: Litestar, settings: Settings, people: Mapping[str, Mapping[str, str]], patch: pytest.MonkeyPatch
     ) -> None:
         self._served = at_the_edge(app, settings)
-        inner = CrossOrigin(app, settings.cors_origins) if settings.cors_origins else app
-        self._framework = Edge(inner, settings, app.state.passwords.is_full)
+        others = CrossOrigin(settings.cors_origins) if settings.cors_origins else None
+        inner = Preflights(app, others) if others else app
+        self._framework = Edge(inner, settings, app.state.passwords.is_full, others)
         self._people = people
         self._asked, own = 0, app.asgi_handler
 

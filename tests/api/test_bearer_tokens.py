@@ -17,6 +17,11 @@ async def test_the_scheme_is_read_in_any_case(client: httpx.AsyncClient, someone
         assert (await client.get(ME, headers=headers)).status_code == 200
 
 
+async def test_more_than_one_space_may_follow_the_scheme(client: httpx.AsyncClient, someone: Person) -> None:
+    headers = {"authorization": f"Bearer   {someone.tokens['access_token']}"}
+    assert (await client.get(ME, headers=headers)).status_code == 200
+
+
 @pytest.mark.checklist(65)
 async def test_without_a_token_one_is_asked_for(client: httpx.AsyncClient) -> None:
     refused(await client.get(ME), 401, "not_authenticated")
@@ -58,7 +63,7 @@ async def test_what_is_no_access_token_is_refused(client: httpx.AsyncClient, som
         someone.id,
         "",
         " ",
-        f" {token}",
+        f"\t{token}",
         f"{token} ",
         f"{token}.",
         f"{header}.{payload}.",

@@ -1,11 +1,18 @@
 """Pages of other origins: those that were named, and nobody else."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import httpx
 import pytest
+from litestar import Litestar
+from litestar.types import ASGIApp
 
+from backend.admission import Admission
+from backend.app import at_the_edge
 from backend.settings import Settings
+from tests.api.asgi import scope_of
 from tests.api.shapes import refused
 from tests.conftest import client_of, running
 from tests.people import Person
@@ -49,6 +56,36 @@ async def test_a_configured_origin_is_allowed_by_name(shared: httpx.AsyncClient,
         assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, ORIGIN)
     refusal = await shared.get("/v1/items", headers={"origin": ORIGIN})
     assert (refusal.status_code, refusal.headers["access-control-allow-origin"]) == (401, ORIGIN)
+
+
+async def test_what_is_refused_at_the_edge_may_be_read_too(
+    settings_with: Callable[..., Settings], app: Litestar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing has been asked of the application yet, or too late."""
+    settings = settings_with(CORS_ORIGINS=ORIGIN, REQUEST_TIMEOUT="0.05")
+    late = [(at_the_edge(app, settings), 408)]
+    monkeypatch.setattr("backend.edge.Admission", lambda *_: Admission(0, 0, 0))
+    for edge, status in (*late, (at_the_edge(app, settings), 503)):
+        for origin in (ORIGIN, HOSTILE):
+            scope = scope_of("POST", "/v1/login", {"origin": origin, "content-type": "application/json"})
+            headers = await refusal_of(edge, scope, status)
+            assert headers.get(b"access-control-allow-origin") == (origin.encode() if origin == ORIGIN else None)
+            assert headers[b"vary"] == b"Origin"
+
+
+async def refusal_of(edge: ASGIApp, scope: dict[str, Any], status: int) -> dict[bytes, bytes]:
+    """The headers of what somebody is told whose body does not come."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await edge(scope, receive, send)  # type: ignore[arg-type]  # A scope as it is on the wire.
+    assert sent[0]["status"] == status
+    return dict(sent[0]["headers"])
 
 
 @pytest.mark.checklist(57)

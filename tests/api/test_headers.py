@@ -6,6 +6,9 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from backend.app import at_the_edge
+from backend.settings import Settings
+from tests.api.asgi import asked, scope_of
 from tests.api.shapes import refused
 from tests.expected import ROUTES
 from tests.people import Person
@@ -20,13 +23,38 @@ async def test_an_incoming_id_is_kept_when_it_is_a_uuid(client: httpx.AsyncClien
         assert problem["instance"] == f"urn:uuid:{given}"
 
 
-@pytest.mark.parametrize("given", ["", "7", "x" * 5000, f"{NOBODY}, {NOBODY}", f"{NOBODY}<script>", "\xff"])
+NEARLY = ["0x345678-1234-4234-8234-123456789abc", "1_345678-1234-4234-8234-123456789abc", f"urn:uuid:{NOBODY}"]
+
+
+@pytest.mark.parametrize("given", ["", "7", "x" * 5000, f"{NOBODY}, {NOBODY}", f"{NOBODY}<script>", "\xff", *NEARLY])
 async def test_anything_else_is_replaced(client: httpx.AsyncClient, given: str) -> None:
     headers = [(b"x-request-id", given.encode("latin-1"))]
     answer = await client.get("/health/live", headers=headers)
     (made,) = answer.headers.get_list("x-request-id")
     assert made != given
     assert str(UUID(made)) == made
+
+
+@pytest.mark.parametrize(
+    ("hosts", "version", "status"),
+    [
+        ([b"lodestar.test"], "1.1", 200),
+        ([b""], "1.1", 200),
+        ([], "1.0", 200),
+        ([], "1.1", 400),
+        ([b"lodestar.test", b"lodestar.test"], "1.1", 400),
+        ([b"lodestar.test", b""], "1.1", 400),
+    ],
+)
+async def test_a_request_of_http_1_1_names_one_host(
+    app: Litestar, settings: Settings, hosts: list[bytes], version: str, status: int
+) -> None:
+    scope = scope_of("GET", "/health/live", {}) | {
+        "headers": [(b"host", one) for one in hosts],
+        "http_version": version,
+    }
+    answered, body = await asked(at_the_edge(app, settings), scope)
+    assert (answered, body.get("code")) == (status, "bad_request" if status == 400 else None)
 
 
 async def test_every_answer_has_an_id_of_its_own(client: httpx.AsyncClient) -> None:

@@ -180,6 +180,18 @@ async def test_of_a_field_that_is_given_twice_the_last_counts(client: httpx.Asyn
     assert bad_fields(await post(client, ada, twice)) == {"/title": "invalid"}
 
 
+@pytest.mark.checklist(51)
+async def test_it_counts_in_each_of_a_batch_as_it_does_in_json(client: httpx.AsyncClient, ada: Person) -> None:
+    good = b"\x82" + text("title") + b"\x07" + text("title") + text("Last")
+    bad = b"\x82" + text("title") + text("First") + text("title") + b"\x07"
+    in_json = b'[{"title":7,"title":"Last"},{"title":"Last"}]'
+    for body, media_type in ((b"\x92" + good + good, MSGPACK), (in_json, "application/json")):
+        answer = await client.post("/v1/items/batch", content=body, headers=ada | {"content-type": media_type})
+        assert [item["title"] for item in answer.json()["items"]] == ["Last", "Last"]
+    answer = await client.post("/v1/items/batch", content=b"\x92" + good + bad, headers=ada | {"content-type": MSGPACK})
+    assert bad_fields(answer) == {"/1/title": "invalid"}
+
+
 async def test_a_patch_has_the_meaning_of_a_merge_patch(client: httpx.AsyncClient, ada: Person) -> None:
     item = await add_item(client, ada, description="Old")
     path, packed = f"/v1/items/{item['id']}", ada | {"content-type": MSGPACK}
