@@ -99,7 +99,7 @@ class Conn:
             patience = [] if idle_seconds is None else [(IDLE, {"milliseconds": round(idle_seconds * 1000)})]
             begin = BEGIN_SNAPSHOT if snapshot else BEGIN
             await connection.ask((begin, {}), *self._front(), *patience)
-            yield Transaction(connection)
+            yield Transaction(connection, [self._front()[0], *patience])
             if (await connection.execute("COMMIT")).statusmessage != "COMMIT":
                 raise InFailedSqlTransaction
         except BaseException:
@@ -111,17 +111,21 @@ class Conn:
 
 
 class Transaction:
-    """A door that stands open: the same connection for each statement until the transaction ends."""
+    """A door that stands open: the same connection for each statement until the transaction ends.
 
-    __slots__ = ("_connection",)
+    Whose it is is entered before each of them, in the same message: a session can end in the meantime.
+    """
 
-    def __init__(self, connection: Connection) -> None:
+    __slots__ = ("_connection", "_front")
+
+    def __init__(self, connection: Connection, front: Sequence[Asked]) -> None:
         self._connection = connection
+        self._front = front
 
     async def run(self, statement: str, parameters: dict[str, object]) -> Result:
         """As `Conn.run`, within the transaction."""
-        result, *_ = await self._connection.ask((statement, parameters))
-        return result
+        results = await self._connection.ask(*self._front, (statement, parameters))
+        return results[-1]
 
 
 type Door = Conn | Transaction

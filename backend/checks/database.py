@@ -79,7 +79,7 @@ def opened(settings: Settings) -> Iterator[Database]:
     ):
         refuse_old(owner.info)
         for name, connection in (("DATABASE_URL", runtime), ("DATABASE_OWNER_URL", owner)):
-            if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):  # As on a standby.
+            if _is_read_only(name, connection):  # As on a standby.
                 raise OperatorError(f"{name} leads to where nothing may be written, not even to be rolled back")
         yield Database(runtime, owner)
 
@@ -87,5 +87,12 @@ def opened(settings: Settings) -> Iterator[Database]:
 def _connected(name: str, url: str, settings: Settings) -> Connection:
     try:
         return psycopg.connect(conninfo(url, settings), autocommit=True)
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise OperatorError(f"cannot connect to {name}: {one_line(error)}") from None
+
+
+def _is_read_only(name: str, connection: Connection) -> bool:
+    try:
+        return connection.execute("SHOW transaction_read_only").fetchone() == ("on",)
+    except psycopg.OperationalError as error:
+        raise OperatorError(f"the connection of {name} has ended: {one_line(error)}") from None

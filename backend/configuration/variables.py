@@ -13,6 +13,7 @@ from environs import ValidationError, validate
 
 from backend.configuration.cpus import available_cpus
 from backend.configuration.sources import Environment
+from backend.security.database_urls import is_host
 
 _DAY: Final = 86_400
 # Scheme, host and port and nothing else: what a browser sends in Origin (RFC 6454, section 6.2).
@@ -44,11 +45,21 @@ def _between(least: float, most: float) -> Callable[[Any], Any]:
     return validate.Range(least, most, error=f"must be from {least:,} to {most:,}")
 
 
+def _host(text: str) -> None:
+    if not is_host(text):
+        raise ValidationError("must be an address or a name")
+
+
+def _printable(text: str) -> None:
+    if not text.isprintable():
+        raise ValidationError("must not have characters that cannot be printed")
+
+
 def _serving(env: Environment, production: bool) -> dict[str, Any]:
     cpus = available_cpus()
     workers = env.int("WORKERS", cpus, validate=_between(1, 512))
     return {
-        "host": env.str("HOST", "127.0.0.1"),
+        "host": env.str("HOST", "127.0.0.1", validate=_host),
         "port": env.int("PORT", 8000, validate=_between(1 if production else 0, 65_535)),
         "workers": workers,
         "data_dir": env.path("DATA_DIR", Path(".lodestar")),
@@ -87,7 +98,7 @@ def _database(env: Environment) -> dict[str, Any]:
 
 
 def _keys(env: Environment) -> dict[str, Any]:
-    named = validate.Length(1, 255, error="must be from 1 to 255 characters")
+    named: list[Callable[[Any], Any]] = [validate.Length(1, 255, error="must be from 1 to 255 characters"), _printable]
     return {
         "secret_key": env.str("SECRET_KEY", None),
         "secret_key_previous": env.str("SECRET_KEY_PREVIOUS", None),

@@ -137,11 +137,11 @@ def _owner(settings: Settings) -> Iterator[Connection]:
         raise OperatorError("DATABASE_OWNER_URL is needed to migrate")
     try:
         connection = psycopg.connect(conninfo(settings.database_owner_url, settings), autocommit=True)
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise OperatorError(f"cannot connect to DATABASE_OWNER_URL: {one_line(error)}") from None
     with connection:
-        _prepare(connection)
         try:
+            _prepare(connection)
             yield connection
         except psycopg.Error as error:
             raise OperatorError(f"the migration stopped: {one_line(error)}") from None

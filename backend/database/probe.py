@@ -5,6 +5,7 @@ An exhausted pool is no reason to be taken out of rotation: the other replicas w
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -49,6 +50,7 @@ class Probe:
     """`ready` is what the last look said; nobody waits for the next."""
 
     _SECONDS: Final = 1.0
+    _PATIENCE_SECONDS: Final = 3.0
 
     def __init__(self, settings: Settings) -> None:
         assert settings.database_url is not None
@@ -72,13 +74,24 @@ class Probe:
                 await self._alone.close()
 
     async def _look(self) -> None:
+        asked = asyncio.create_task(schema.migrations(self._door))
         try:
-            async with asyncio.timeout(3):
-                applied = {migration.name for migration in await schema.migrations(self._door)}
-            missing = sorted(self._wanted - applied)
-            healthy = not missing
-        except (psycopg.Error, TimeoutError):
-            healthy, missing = False, []
+            await asyncio.wait({asked}, timeout=self._PATIENCE_SECONDS)
+            if not asked.done():
+                self._conclude(healthy=False)
+                asked.cancel()  # That takes its time, too, while the server is silent.
+                await asyncio.wait({asked})
+        finally:
+            asked.cancel()
+        try:
+            missing = sorted(self._wanted - {migration.name for migration in asked.result()})
+        except (psycopg.Error, asyncio.CancelledError, TimeoutError):
+            self._conclude(healthy=False)
+        else:
+            self._conclude(healthy=not missing, missing=missing)
+
+    def _conclude(self, *, healthy: bool, missing: Sequence[str] = ()) -> None:
         if healthy != self._healthy:
-            _log.log(logging.INFO if healthy else logging.WARNING, "readiness", ready=healthy, not_migrated=missing)
+            level = logging.INFO if healthy else logging.WARNING
+            _log.log(level, "readiness", ready=healthy, not_migrated=list(missing))
         self._healthy = healthy

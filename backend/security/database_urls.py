@@ -27,8 +27,17 @@ def url_parts(url: str) -> dict[str, Any]:
 
 
 def malformed(parts: Mapping[str, Any], tls: str) -> list[str]:
-    """What is refused in a URL everywhere: no user, no database, and an sslmode below DATABASE_TLS."""
+    """What is refused in a URL everywhere: no user, no database, a host that cannot be one, a port or time-out that is
+    no number, and an sslmode below DATABASE_TLS.
+    """
     reasons = [f"names no {what}" for what, part in (("user", "user"), ("database", "dbname")) if not parts.get(part)]
+    if not all(map(is_host, _listed(parts, "host", "hostaddr"))):
+        reasons.append("names a host that cannot be one")
+    reasons += [
+        f"has a {part} that is no number"
+        for part in ("port", "connect_timeout")
+        if not all(one.isdecimal() for one in _listed(parts, part))
+    ]
     mode = parts.get("sslmode")
     if mode and mode not in SSL_MODES:
         reasons.append("has an sslmode that libpq does not know")
@@ -56,8 +65,23 @@ def is_local(parts: Mapping[str, Any]) -> bool:
 
     Without a host it is not: PGHOST or a service file may name one, and libpq ignores sslmode on a socket.
     """
-    hosts = [host for part in ("host", "hostaddr") for host in str(parts.get(part) or "").split(",") if host]
+    hosts = _listed(parts, "host", "hostaddr")
     return bool(hosts) and all(map(_is_loopback, hosts))
+
+
+def is_host(text: str) -> bool:
+    """Whether it can be a socket's path, an address or a name: none has a label that is empty, or longer than 63 octets
+    (RFC 1035, 2.3.4).
+    """
+    try:
+        return text.isprintable() and (text.startswith(("/", "@")) or bool(text.encode("idna")))
+    except UnicodeError:
+        return False
+
+
+def _listed(parts: Mapping[str, Any], *names: str) -> list[str]:
+    """libpq takes lists, of hosts and of what belongs to each."""
+    return [one for name in names for one in str(parts.get(name) or "").split(",") if one]
 
 
 def _is_loopback(host: str) -> bool:

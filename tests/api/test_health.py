@@ -28,6 +28,29 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Probe, "_SECONDS", 0.02)
 
 
+async def test_a_server_that_is_silent_is_not_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To cancel what was asked of it takes the driver seconds more."""
+    cancelled, gone = asyncio.Event(), asyncio.Event()
+
+    async def silent(_: object) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+            await gone.wait()
+
+    monkeypatch.setattr("queries.schema.migrations", silent)
+    monkeypatch.setattr(Probe, "_PATIENCE_SECONDS", 0.01)
+    probe = Probe(settings)
+    probe._healthy = True
+    looking = asyncio.create_task(probe._look())
+    await cancelled.wait()
+    assert not probe.ready
+    gone.set()
+    await looking
+    assert not probe.ready
+
+
 async def readiness(client: httpx.AsyncClient) -> Readiness:
     answer = await client.get("/health/ready")
     assert answer.headers["content-type"] == "application/json"

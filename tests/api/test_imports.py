@@ -253,6 +253,21 @@ async def test_a_slow_import_is_not_ended_by_the_database(
     assert (await upload.end()).json() == {"created": 4}
 
 
+async def test_an_import_ends_with_its_session(
+    client: httpx.AsyncClient, ada: Person, superuser: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However little of it comes, and it keeps nothing."""
+    monkeypatch.setattr(uploads, "_MOST_SECONDS", 0.0)
+    upload = Upload(client, ada)
+    upload.send(lines(1))
+    await until(lambda: is_importing(superuser))
+    assert (await client.post("/v1/logout", headers=ada)).status_code == 204
+    upload.send(b"\n")
+    upload.send(b"\n")
+    refused(await upload.end(), 401, "invalid_token")
+    assert await titles(superuser, ada) == []
+
+
 async def test_an_import_under_a_key_is_in_nobodys_way(
     client: httpx.AsyncClient, ada: Person, bob: Person, superuser: Connection
 ) -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 import rich_click as click
 
@@ -60,6 +61,18 @@ def test_an_owner_who_cannot_connect_is_told_why(
     said = refused(*words)
     assert said.startswith("cannot connect to DATABASE_OWNER_URL: ")
     assert "password authentication failed" in said
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("command", ["migrate", "check"])
+def test_a_connection_that_ends_before_its_first_statement_is_no_traceback(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise psycopg.OperationalError("it is lost")
+
+    monkeypatch.setattr(psycopg.Connection, "execute", lost)
+    assert refused(command).endswith(": it is lost")
 
 
 @pytest.mark.parametrize("words", [["migrate"], ["users", "enable", "ada@example.com"]])

@@ -27,6 +27,7 @@ def test_only_the_ground_floor_speaks_to_a_connection() -> None:
         "(statement, parameters)",
         "*front",
         "*patience",
+        "*self._front",
         "*self._front()",
         "answers",
         "asked",

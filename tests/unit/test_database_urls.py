@@ -81,6 +81,23 @@ def test_no_kerberos_ticket_takes_the_place_of_tls() -> None:
     assert parts["gssencmode"] == "disable"
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql://a:b@a..b/d", "names a host that cannot be one"),
+        (f"postgresql://a:b@{'x' * 64}.example.org/d", "names a host that cannot be one"),
+        ("postgresql://a:b@h,a..b/d", "names a host that cannot be one"),
+        ("postgresql://a:b@h/d?hostaddr=1%0A2", "names a host that cannot be one"),
+        ("postgresql://a:b@h/d?connect_timeout=abc", "has a connect_timeout that is no number"),
+        ("postgresql://a:b@h:1,h:x/d", "has a port that is no number"),
+    ],
+)
+def test_a_url_that_can_lead_nowhere_is_refused_before_anybody_connects(url: str, reason: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read(GIVEN | {"DATABASE_URL": url, "DATABASE_OWNER_URL": url.replace("a:b", "o:b")})
+    assert caught.value.problems == {"DATABASE_URL": [reason], "DATABASE_OWNER_URL": [reason]}
+
+
 @pytest.mark.parametrize("url", ["postgresql://a:c4nary%zz@h/d", "postgresql://a:c4nary@h/d?c4nary=1", "host=c4nary"])
 def test_a_malformed_url_is_refused_without_a_word_of_it(url: str) -> None:
     with pytest.raises(SettingsError) as caught:

@@ -22,6 +22,9 @@ DAY = 86_400
 
 OUT_OF_RANGE = {
     "PORT": ["-1", "65536", "http", "80.5"],
+    "HOST": ["a..b", "x" * 64 + ".example.org", "1\n2", "\udcff"],
+    "JWT_ISSUER": ["x" * 256, "\udcff\udcfe", "a\nb"],
+    "JWT_AUDIENCE": ["\udcff"],
     "WORKERS": ["0", "-2"],
     "DATABASE_TLS": ["prefer", "allow", "disable", "on"],
     "DATABASE_POOLER": ["session"],
