@@ -10,7 +10,10 @@ from tests.api.shapes import refused
 from tests.people import Person
 from tests.routes import NOBODY
 
-STALE = ['"0"', '"2"', '"999999999999999999"', 'W/"1"', '""', '"one"', "1", "junk", ",", '"1', '"1-GZIP"', '"-1"']
+STALE = [
+    *('"0"', '"2"', '"999999999999999999"', 'W/"1"', '""', '"one"', "1", "junk", ",", '"1', '"1-GZIP"', '"-1"'),
+    f'"{10**19}"',  # No bigint.
+]
 
 
 async def path_of(client: httpx.AsyncClient, person: Person) -> str:

@@ -112,6 +112,13 @@ async def test_never_is_everybody_allowed_with_credentials(
                 assert "access-control-allow-credentials" not in answer.headers
 
 
+async def test_what_is_no_preflight_is_asked_of_the_application(shared: httpx.AsyncClient) -> None:
+    answer = await shared.options("/v1/items", headers={"origin": ORIGIN})
+    assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
+    assert "access-control-allow-methods" not in answer.headers
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+
+
 @pytest.mark.checklist(57)
 async def test_without_configured_origins_nobody_is_allowed(client: httpx.AsyncClient) -> None:
     for answer in (

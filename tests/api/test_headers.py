@@ -21,6 +21,9 @@ async def test_an_incoming_id_is_kept_when_it_is_a_uuid(client: httpx.AsyncClien
         assert answer.headers["x-request-id"] == given
         problem = refused(await client.get("/nowhere", headers={"x-request-id": given}), 404, "not_found")
         assert problem["instance"] == f"urn:uuid:{given}"
+        for spelled in (given.upper(), given.replace("-", "")):
+            answer = await client.get("/health/live", headers={"x-request-id": spelled})
+            assert answer.headers["x-request-id"] == given
 
 
 NEARLY = ["0x345678-1234-4234-8234-123456789abc", "1_345678-1234-4234-8234-123456789abc", f"urn:uuid:{NOBODY}"]

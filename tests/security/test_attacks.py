@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from litestar import Litestar
 
-from backend import negotiation
+from backend import negotiation, parameters
 from backend.compression import coding_of
 from backend.database.embedded import Embedded
 from backend.logs import redact
@@ -46,6 +46,16 @@ async def test_of_a_long_accept_encoding_header_only_the_beginning_is_read(clien
     assert "content-encoding" not in answer.headers
     assert coding_of(b"a," * 512) == ""
     assert coding_of.cache_info().hits == 1
+
+
+async def test_of_queries_only_a_few_short_ones_are_remembered(client: httpx.AsyncClient) -> None:
+    before = parameters._remembered.cache_info()
+    assert before.maxsize == 1024
+    for size in (257, 60_000):
+        assert (await client.get(f"/health/live?{'x' * size}")).status_code == 422
+    assert parameters._remembered.cache_info().currsize == before.currsize
+    assert (await client.get(f"/health/live?{'y' * 256}")).status_code == 422
+    assert parameters._remembered.cache_info().misses == before.misses + 1
 
 
 @pytest.mark.checklist(37)

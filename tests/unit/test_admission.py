@@ -58,23 +58,32 @@ async def test_nobody_waits_longer_than_patience() -> None:
     assert await admission.enter()
 
 
+async def test_patience_is_watched_again_after_the_room_was_empty() -> None:
+    admission = Admission(1, 9, 0.01)
+    assert await admission.enter()
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            assert not await admission.enter()
+            await until(lambda: admission._watch is None)
+
+
 async def test_who_is_cancelled_while_waiting_takes_no_slot() -> None:
     admission = Admission(1, 9, PATIENCE)
     first, second, third = await entering(admission, 3)
-    second.cancel()
+    third.cancel()  # Whose turn it would be, for the room grows.
     await asyncio.sleep(0)
     admission.leave()
-    assert await turned([first, third]) == [True, True]
+    assert await turned([first, second]) == [True, True]
 
 
 async def test_who_is_cancelled_while_being_let_in_gives_the_slot_back() -> None:
     admission = Admission(1, 9, PATIENCE)
     _, second, third = await entering(admission, 3)
     admission.leave()
-    second.cancel()
-    assert await turned([third]) == [True]
+    third.cancel()  # Whose turn it is, for the room grows.
+    assert await turned([second]) == [True]
     with pytest.raises(asyncio.CancelledError):
-        await second
+        await third
 
 
 async def test_who_comes_back_needs_no_slot_to_be_free() -> None:
@@ -250,6 +259,39 @@ async def test_a_room_that_is_full_of_patient_callers_is_no_surge() -> None:
     assert False not in answers(tasks)
     for task in tasks:
         task.cancel()
+
+
+@pytest.mark.usefixtures("_no_clock")
+async def test_who_was_cancelled_is_in_the_way_of_nobody_whose_patience_ends() -> None:
+    admission = Admission(1, 9, 0.0)
+    _, second, third = await entering(admission, 3)
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    look(admission)
+    assert await turned([third]) == [False]
+
+
+@pytest.mark.usefixtures("_no_clock")
+async def test_a_room_ebbs_by_an_eighth_at_a_look() -> None:
+    admission = Admission(4, 1000, PATIENCE)
+    tasks = await entering(admission, 804)
+    admission._surge_until = asyncio.get_running_loop().time() + 3600
+    look(admission)
+    assert (await turned(tasks)).count(False) == 100
+    assert answers(tasks)[4:104] == [False] * 100, "those who came first"
+    for task in tasks:
+        task.cancel()
+
+
+@pytest.mark.usefixtures("_no_clock")
+async def test_who_found_no_place_is_forgotten_with_the_room() -> None:
+    admission = Admission(4, 20, PATIENCE)
+    tasks = await entering(admission, 40)
+    for _ in range(24):
+        admission.leave()
+    look(admission)
+    assert admission._wanted() == 0
+    assert (await turned(tasks)).count(True) == 24
 
 
 @pytest.mark.usefixtures("_no_clock")

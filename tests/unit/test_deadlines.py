@@ -184,13 +184,37 @@ async def test_an_expired_request_is_answered_once_whatever_its_handler_does(app
     await asyncio.sleep(0.01)
 
 
-async def test_a_request_that_stalls_within_its_body_is_408(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_a_request_that_stalls_within_its_body_is_408(tmp_path: Path, method: str) -> None:
     async def reads(scope: Any, receive: Any, send: Any) -> None:
         await receive()
 
-    start, body = await answers(reads, tmp_path, method="POST")
+    start, body = await answers(reads, tmp_path, method=method)
     assert start["status"] == 408
     assert b"body_timeout" in body["body"]
+
+
+async def test_who_is_refused_after_waiting_makes_no_room_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one slot, somebody has it, and there is still only one."""
+    monkeypatch.setattr("backend.edge._SLOTS", 1)
+    settings = Settings.read({"DATA_DIR": str(tmp_path), "REQUEST_TIMEOUT": "20", "POOL_TIMEOUT": "0.02"})
+    edge: Any = Edge(waits, settings, lambda: False)  # type: ignore[arg-type]
+    scope = {"type": "http", "method": "GET", "path": "/x", "query_string": b"", "headers": [], "client": ("::1", 1)}
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    busy = asyncio.create_task(edge({**scope}, None, send))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        for number in (1, 2, 3):
+            await edge({**scope}, None, send)
+            assert [one["status"] for one in sent if "status" in one] == [503] * number
+    busy.cancel()
+    await asyncio.gather(busy, return_exceptions=True)
 
 
 async def test_an_answer_that_has_begun_is_only_ended(tmp_path: Path) -> None:

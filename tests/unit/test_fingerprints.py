@@ -49,6 +49,7 @@ def test_with_too_few_or_malformed_entries_the_next_to_the_right_counts() -> Non
     assert client_address(scope("203.0.113.9"), 2) == "203.0.113.9"
     assert client_address(scope("203.0.113.9, unknown, 10.0.0.1"), 2) == "10.0.0.1"
     assert client_address(scope("203.0.113.9, nonsense"), 1) == PEER
+    assert client_address(scope(f"203.0.113.9, ::1%{'x' * 100}"), 1) == PEER, "a scope is a name of any length"
 
 
 @pytest.mark.parametrize(

@@ -158,11 +158,23 @@ async def test_nobody_forges_a_line(
 
 async def test_only_a_traceparent_that_is_one_is_written(logging_app: Callable[..., Any], lines: Lines) -> None:
     async with logging_app() as (_, client):
-        for given in ("x" * 60_000, PASSWORD, "00-0-0-01", ""):
+        whole = f"00-{'a' * 32}-{'b' * 16}-01"
+        for given in ("x" * 60_000, PASSWORD, "00-0-0-01", "", f"{whole}-{'x' * 5000}"):
             lines()
             await client.get("/health/live", headers={"traceparent": given})
             (line,) = of_requests(lines())
             assert line["traceparent"] is None
+
+
+async def test_who_is_turned_away_has_a_line_too(
+    logging_app: Callable[..., Any], lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with logging_app() as (_, client):
+        monkeypatch.setattr(client._transport.app, "_hashing_is_full", lambda: True)
+        lines()
+        assert (await client.post("/v1/login", json={})).status_code == 503
+        (line,) = of_requests(lines())
+        assert (line["status"], line["method"], line["client"]) == (503, "POST", "203.0.113.7")
 
 
 @pytest.mark.checklist(68)
