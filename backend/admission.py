@@ -7,11 +7,12 @@ served, at the speed of the server.
 Callers who do not wait for their answers are another matter: what waits grows for as long as they come, and at last
 nobody is answered in time. A room that is more than half full and has grown by more than all slots in each of four
 windows is such a surge. A crowd that finds room in a half is none, however slowly it connects, nor is a larger one that
-comes within three windows. Short windows show a flood, longer ones that a little more is asked than can be served. Who
-finds no place counts as if he waited, for a stall can fill the room at once. Until the surge has ebbed, who finds no
-slot is refused at once, and those who wait are refused little by little; then the room is tried again. While it grows
-the newest is served first, so that the time it takes to notice is the latency only of those who will be refused anyway
-(adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
+comes within three windows; one that comes more slowly cannot be told from a surge until it stops growing. Short windows
+show a flood, longer ones that a little more is asked than can be served. Who finds no place counts as if he waited, for
+a stall can fill the room at once. Until the surge has ebbed, who finds no slot is refused at once, and those who wait
+are refused little by little; then the room is tried again. While it grows the newest is served first, so that the time
+it takes to notice is the latency only of those who will be refused anyway (adaptive LIFO: Maurer, "Fail at Scale", ACM
+Queue 13(8), 2015).
 
 In a surge half of the slots stay empty. To refuse takes CPU from those who are served, so fewer are done in a second;
 with as many at once as ever each would take longer (Little's law), and no more would be done.
