@@ -253,6 +253,16 @@ async def test_a_slow_import_is_not_ended_by_the_database(
     assert (await upload.end()).json() == {"created": 4}
 
 
+async def test_what_waits_for_a_statement_is_bounded_in_bytes_too() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(200):
+            yield b'{"title":"x","description":"' + b"y" * 60_000 + b'"}\n'
+
+    held = [len(chunk) for chunk in [chunk async for chunk in uploads.chunks(body(), dict)]]
+    assert sum(held) == 200
+    assert max(held) * 60_000 < 2 * uploads._MOST_BYTES
+
+
 async def test_an_import_ends_with_its_session(
     client: httpx.AsyncClient, ada: Person, superuser: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from litestar import Litestar
 from backend.admission import Admission
 from backend.app import at_the_edge
 from backend.settings import Settings
+from tests.api.asgi import scope_of
 from tests.api.shapes import refused
 from tests.conftest import client_of, running
 from tests.database import Connection, until
@@ -131,6 +132,42 @@ async def test_bodies_that_stall_keep_nobody_out(
         assert (await client.get("/v1/users/me", headers=ada)).status_code == 200
     stalled.set()
     await asyncio.gather(*tasks)
+
+
+async def test_log_ins_that_wait_for_a_hash_and_readers_that_stall_keep_nobody_out(
+    settings: Settings, app: Litestar, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one slot, and both of them would have it."""
+    monkeypatch.setattr("backend.edge._SLOTS", 1)
+    edge, hashing, released = at_the_edge(app, settings), asyncio.Event(), asyncio.Event()
+    hashed = app.state.passwords._pool.run
+
+    async def run(*given: Any, **named: Any) -> Any:
+        hashing.set()
+        await released.wait()
+        return await hashed(*given, **named)
+
+    monkeypatch.setattr(app.state.passwords._pool, "run", run)
+    stalled = asyncio.Event()
+
+    async def receive() -> Any:
+        await released.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(_: object) -> None:
+        stalled.set()
+        await released.wait()
+
+    reader = asyncio.create_task(edge(scope_of("GET", "/v1/items/export", ada), receive, send))  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(edge)  # type: ignore[arg-type]  # As above.
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client, asyncio.timeout(20):
+        await stalled.wait()
+        log_in = asyncio.create_task(client.post("/v1/login", json={"email": ada.email, "password": PASSWORD}))
+        await hashing.wait()
+        assert (await client.get("/v1/users/me", headers=ada)).status_code == 200
+        released.set()
+        assert (await log_in).status_code == 200
+    await reader
 
 
 async def test_requests_that_find_no_place_are_refused_before_anything_is_done_and_health_is_not(

@@ -47,6 +47,16 @@ async def test_a_socket_is_watched_once_for_many_messages(shared: Shared, told: 
     assert told["watch"] <= 1
 
 
+async def test_who_has_sent_a_large_message_waits_no_longer_to_write(shared: Shared) -> None:
+    """A socket can nearly always be written to: the loop would never rest again."""
+    connection = await borrowed(shared)
+    large = "x" * 4_000_000
+    (result,) = await connection.ask(("SELECT length(%(text)s::text)", {"text": large}))
+    assert result.rows(tuple) == [(len(large),)]
+    assert connection.pgconn.socket >= 0
+    assert not asyncio.get_running_loop().remove_writer(connection.pgconn.socket)
+
+
 async def test_psycopgs_own_waits_and_ours_take_turns(shared: Shared) -> None:
     connection = await shared.pool.getconn()
     try:
