@@ -36,7 +36,7 @@ def malformed(parts: Mapping[str, Any], tls: str) -> list[str]:
     reasons += [
         f"has a {part} that is no number"
         for part in ("port", "connect_timeout")
-        if not all(one.isdecimal() for one in _listed(parts, part))
+        if not all(one.removeprefix("-").isdecimal() for one in _listed(parts, part))  # libpq takes -1 for no time-out.
     ]
     mode = parts.get("sslmode")
     if mode and mode not in SSL_MODES:
