@@ -17,6 +17,9 @@ def by_name(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
 
 
 def names_host(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether there is just one Host line, which may be empty, as HTTP/1.1 wants it (RFC 9112, 3.2)."""
-    host = headers.get(b"host")
-    return host is not None and b", " not in host
+    """Whether there is just one Host line, as HTTP/1.1 wants it (RFC 9112, 3.2), and something in it (RFC 9110, 4.2.1).
+
+    An empty one is what granian makes of none.
+    """
+    host = headers.get(b"host", b"")
+    return host != b"" and b", " not in host

@@ -42,7 +42,8 @@ async def test_anything_else_is_replaced(client: httpx.AsyncClient, given: str) 
     ("hosts", "version", "status"),
     [
         ([b"lodestar.test"], "1.1", 200),
-        ([b""], "1.1", 200),
+        ([b""], "1.0", 200),
+        ([b""], "1.1", 400),
         ([], "1.0", 200),
         ([], "1.1", 400),
         ([b"lodestar.test", b"lodestar.test"], "1.1", 400),

@@ -125,7 +125,7 @@ PATHS: Final = [
     *(f"/v1/items/{NOBODY.hex}", f"/v1/items/{{{NOBODY}}}", f"/v1/items/{NOBODY} ", "/v1/items/ü", "/v1/items/.."),
 ]
 HOSTS: Final = [
-    *("", "lodestar.test:8000", "[::1]:80", "x_y", "a%20b", "user@host", "*"),
+    *("lodestar.test:8000", "[::1]:80", "x_y", "a%20b", "user@host", "*"),
     *("a b", "<x>", "a\n", "é", "a/b"),
 ]
 

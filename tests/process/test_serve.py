@@ -33,6 +33,15 @@ def test_the_server_header_names_no_version(server: Running) -> None:
     assert b"\r\nserver: granian\r\n" in head
 
 
+@pytest.mark.parametrize(
+    ("hosts", "status"), [("", 400), ("Host: a\n", 200), ("Host: a\nHost: a\n", 400)], ids=["none", "one", "two"]
+)
+def test_a_request_names_one_host(server: Running, hosts: str, status: int) -> None:
+    with server.connect(f"GET /health/live HTTP/1.1\n{hosts}Connection: close\n\n") as connection:
+        head = connection.makefile("rb").readline()
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+
+
 def test_a_port_that_another_serve_has_is_refused_in_one_line(server: Running, data_dir: Path) -> None:
     refused = python(data_dir, *SERVE[:-1], str(server.port))
     assert refused.returncode == 1
