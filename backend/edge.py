@@ -36,7 +36,7 @@ _HEALTH: Final = "/health/"  # Answered whatever else waits.
 _HASHING: Final = frozenset({"/v1/login", "/v1/users"})
 # As many as two full messages of shared reads: enough to keep loop and pool busy.
 _SLOTS: Final = 2 * MOST
-# A thousand callers who each wait for an answer are served. Of more the last would wait for half a second and longer.
+# A thousand callers who each wait for an answer have one each. Of more the last would wait half a second and longer.
 _PLACES: Final = 1024
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
